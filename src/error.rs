@@ -1,0 +1,154 @@
+//! One error type: what kind of failure, of which path, and what to do about it.
+//!
+//! A failure of the *call* (a bad argument, a source that does not exist) is an [`Error`]. A failure of one *file* in a
+//! scan becomes a row instead; its text is [`Error::row_text`], because the path already stands in the row.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What every fallible function of this crate returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What kind of failure an [`Error`] is; the faces map each kind to one exception class.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// An argument has a value that the call does not take.
+    Argument,
+    /// A pattern or a glob does not parse, or would cost too much to run.
+    Pattern,
+    /// The path names nothing.
+    PathNotFound,
+    /// The system refused access.
+    AccessDenied,
+    /// The file changed while it was read, so no consistent content can be given.
+    Changed,
+    /// The content is not valid in the encoding it was read with.
+    Decode,
+    /// A bound of this library was reached; the message names the way around it.
+    Limit,
+    /// The caller cancelled the work.
+    Cancelled,
+    /// Any other failure that the system reported.
+    Io,
+    /// A defect of this library, caught before it could harm its host.
+    Internal,
+}
+
+impl ErrorKind {
+    /// Every kind, so that a face can prove that it maps each of them.
+    pub const ALL: [Self; 10] = [
+        Self::Argument,
+        Self::Pattern,
+        Self::PathNotFound,
+        Self::AccessDenied,
+        Self::Changed,
+        Self::Decode,
+        Self::Limit,
+        Self::Cancelled,
+        Self::Io,
+        Self::Internal,
+    ];
+
+    /// The kind that a system error stands for.
+    #[must_use]
+    pub fn of_io(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Self::PathNotFound,
+            std::io::ErrorKind::PermissionDenied => Self::AccessDenied,
+            _ => Self::Io,
+        }
+    }
+}
+
+/// A failure: its kind, what was being done, of which path, and the system's own error where there is one.
+#[derive(Debug, Clone)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    path: Option<Vec<u8>>,
+    source: Option<Arc<std::io::Error>>,
+}
+
+impl Error {
+    /// A failure of `kind`, described by `message`.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), path: None, source: None }
+    }
+
+    /// An argument that cannot be used: its name as the caller spells it, and what it may be.
+    #[must_use]
+    pub fn argument(name: &str, expected: &str) -> Self {
+        Self::new(ErrorKind::Argument, format!("{name}: {expected}"))
+    }
+
+    /// A system error met while doing `step` (a verb phrase such as "open").
+    pub fn io(step: &str, path: &[u8], error: impl Into<std::io::Error>) -> Self {
+        let error = error.into();
+        Self {
+            kind: ErrorKind::of_io(&error),
+            message: format!("cannot {step}"),
+            path: Some(path.to_vec()),
+            source: Some(Arc::new(error)),
+        }
+    }
+
+    /// The same failure, of this path.
+    #[must_use]
+    pub fn with_path(mut self, path: &[u8]) -> Self {
+        self.path = Some(path.to_vec());
+        self
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The bytes of the path it is about.
+    #[must_use]
+    pub fn path(&self) -> Option<&[u8]> {
+        self.path.as_deref()
+    }
+
+    /// The system's error number, where the failure came from the system.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        self.source.as_ref().and_then(|error| error.raw_os_error())
+    }
+
+    /// The text for a table's `error` column, where the path stands beside it.
+    #[must_use]
+    pub fn row_text(&self) -> String {
+        match &self.source {
+            Some(source) => format!("{}: {}", self.message, system_text(source)),
+            None => self.message.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.row_text())?;
+        match &self.path {
+            Some(path) => write!(f, " ({})", String::from_utf8_lossy(path)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|error| error as _)
+    }
+}
+
+/// The system's description without the "(os error N)" that the standard library appends.
+fn system_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(at) => text[..at].to_lowercase(),
+        None => text,
+    }
+}

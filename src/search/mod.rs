@@ -1,0 +1,1 @@
+//! A root becomes files, and files become hits.
