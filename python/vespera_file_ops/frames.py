@@ -68,6 +68,7 @@ def collect(request: ScanRequest, *tables: str, progress: bool = False) -> tuple
         with ProgressBar(request.table, enabled=progress) as bar:
             while not scan.advance(_GATHER_SECONDS):
                 bar.update(scan.progress())
+            bar.update(scan.progress())
         return [pl.DataFrame(scan.take(table)) for table in tables], scan.summary()
     finally:
         scan.close()

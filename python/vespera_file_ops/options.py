@@ -13,6 +13,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, TypeVar, Union
 
+from .tables import Column, column_lines
+
 if TYPE_CHECKING:
     from ._core import CancelToken
 
@@ -155,10 +157,10 @@ def without(options: Mapping[str, Option], *names: str) -> dict[str, Option]:
     return {name: option for name, option in options.items() if name not in names}
 
 
-def documented(options: Mapping[str, Option]) -> Callable[[Function], Function]:
-    """Let a function refuse other keywords than these, and show these in its signature and docstring.
+def documented(options: Mapping[str, Option], columns: tuple[Column, ...] = ()) -> Callable[[Function], Function]:
+    """Show these options in a function's signature and docstring, instead of its `**options`.
 
-    The docstring's line `{options}` is replaced by the list.
+    The docstring's lines `{options}` and `{columns}` are replaced by the lists.
     """
 
     def decorate(function: Function) -> Function:
@@ -177,7 +179,8 @@ def documented(options: Mapping[str, Option]) -> Callable[[Function], Function]:
             for name, option in options.items()
         ]
         if function.__doc__ is not None:
-            described.__doc__ = function.__doc__.replace("        {options}", "\n".join(lines))
+            text = function.__doc__.replace("        {options}", "\n".join(lines))
+            described.__doc__ = text.replace("        {columns}", column_lines(columns))
         return function
 
     return decorate
