@@ -164,6 +164,6 @@ def compute_file_hash(
     Example:
         >>> import vespera_file_ops as vfo
         >>> vfo.compute_file_hash("data/blob.bin")[:16]
-        'e1e0be8b8a5d3f5b'
+        'e1be4d7a8ab5560a'
     """
     return _core.hash_file(encode_path("path", path), strategy=strategy, cancel=cancel)
