@@ -56,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except Exception as error:
+            if "(os error 32)" in str(error):
+                # A closed pipe, as Polars' sinks report it.
+                return 0
             if not isinstance(error, (VfoError, TypeError, ValueError, OSError)) and not _is_polars_error(error):
                 raise
             print(f"vfo: {visible(str(error))}", file=sys.stderr)
@@ -111,7 +114,7 @@ def _files(given: argparse.Namespace) -> int:
 
 
 def _info(given: argparse.Namespace) -> int:
-    options = {"describe_only": True, **({"blake3": True} if given.blake3 else {})}
+    options: dict[str, object] = {"describe_only": True, **({"blake3": True} if given.blake3 else {})}
     request = ScanRequest("files", _one_or_list(given.source), options, argument="path", globs=False)
     if not _plain(given):
         return _export(given, [request])
@@ -138,7 +141,7 @@ def _info(given: argparse.Namespace) -> int:
 def _hash(given: argparse.Namespace) -> int:
     options = {**walk_options(given), "blake3": True}
     request = ScanRequest("files", _one_or_list(given.source), options, argument="path")
-    if not _plain(given):
+    if not _plain(given) or given.columns:
         import polars as pl
 
         columns = _columns(given) or ["path", "blake3", "error"]

@@ -27,9 +27,7 @@ def query(requests: Sequence[ScanRequest], sql: str, observer: Callable[[Summary
 
     Times are given without their zone, in UTC: only so does SQL compare them with `now()` and with literals.
     """
-    context = pl.SQLContext(
-        {request.table: _naive(lazy_frame(request, observer)) for request in requests}, eager=False
-    )
+    context = pl.SQLContext({request.table: _naive(lazy_frame(request, observer)) for request in requests}, eager=False)
     return context.execute(sql)
 
 

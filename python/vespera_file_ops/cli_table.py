@@ -114,12 +114,13 @@ class TextTable:
         shown = [name for name in self.columns if any(row[name] is not None for row in sample)]
         self.columns = shown or self.columns[:1]
         cells = [[value_text(name, row[name]) for name in self.columns] for row in sample]
-        self._widths = [
-            max(_width(name), *(_width(row[at]) for row in cells)) for at, name in enumerate(self.columns)
-        ]
+        self._widths = [max(_width(name), *(_width(row[at]) for row in cells)) for at, name in enumerate(self.columns)]
         if self._space is not None:
             self._fit(self._widths, self._space)
-        header = "  ".join(_pad(name, width) for name, width in zip(self.columns, self._widths, strict=True))
+        header = "  ".join(
+            name.rjust(width) if _is_number(name, sample[0][name]) else name.ljust(width)
+            for name, width in zip(self.columns, self._widths, strict=True)
+        )
         self._out.write(self._painted(header.rstrip(), _HEADER) + "\n")
         for row in sample:
             self._write(row)
@@ -150,7 +151,7 @@ class TextTable:
                     text = _cut(text, width)
                 painted = self._painted(text, _COLOURS.get(name))
             gap = " " * max(0, width - _width(text))
-            if isinstance(value, int) and not isinstance(value, bool) and name not in _TIMES:
+            if _is_number(name, value):
                 parts.append(gap + painted)
             else:
                 parts.append(painted if at == len(widths) - 1 else painted + gap)
@@ -195,8 +196,9 @@ def _cell(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
 
 
-def _pad(text: str, width: int) -> str:
-    return text + " " * max(0, width - _width(text))
+def _is_number(name: str, value: object) -> bool:
+    """Whether a cell is aligned on its right."""
+    return isinstance(value, int) and not isinstance(value, bool) and name not in _TIMES
 
 
 def _cut(text: str, width: int, *, left: bool = False) -> str:

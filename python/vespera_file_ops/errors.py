@@ -10,6 +10,8 @@ its reason in `error`.
 
 from __future__ import annotations
 
+from typing import cast
+
 __all__ = [
     "AccessDeniedError",
     "ArgumentError",
@@ -51,8 +53,9 @@ class VfoError(Exception):
         # would then replace the message.
         self.errno = errno
         if isinstance(self, OSError):
-            self.filename = path
-            self.strerror = message
+            system = cast("OSError", self)
+            system.filename = path
+            system.strerror = message
 
     def __str__(self) -> str:
         return self.message

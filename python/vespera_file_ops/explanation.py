@@ -123,10 +123,10 @@ def _climbs(relative: bytes) -> bool:
 def _row_of_last_resort(entries: pl.DataFrame, schema: pl.Schema, name: str) -> pl.DataFrame:
     """A coverage row that holds what the entry's description knows."""
     known = entries.head(1).with_columns(relative_path=pl.lit(name))
+    shared = {"path", "path_bytes", "relative_path", "kind", "extension", "size", "modified"}
     return known.select(
-        pl.col(column) if column in known.columns and column not in {"strategy", "error"} else pl.lit(None).alias(column)
-        for column in schema
-    ).cast(dict(schema))
+        pl.col(name) if name in shared else pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items()
+    )
 
 
 def reason_text(row: dict[str, Any], name: str, options: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ _CHUNK_BYTES = 8 * 1024 * 1024
 
 
 def read_file(path: PathArgument, *, strategy: StrategyName = "auto", cancel: CancelToken | None = None) -> bytes:
-    """The content of a file, as bytes.
+    r"""The content of a file, as bytes.
 
     Arguments:
         path: The file.
@@ -42,7 +42,7 @@ def read_file(path: PathArgument, *, strategy: StrategyName = "auto", cancel: Ca
     Example:
         >>> import vespera_file_ops as vfo
         >>> vfo.read_file("data/blob.bin")
-        b'\\x00\\x01\\x02'
+        b'\x00\x01\x02'
     """
     return _core.read_bytes(encode_path("path", path), strategy=strategy, cancel=cancel)
 
@@ -55,7 +55,7 @@ def read_file_string(
     strategy: StrategyName = "auto",
     cancel: CancelToken | None = None,
 ) -> str:
-    """The content of a file, as text; a BOM is dropped, and newlines are left alone.
+    r"""The content of a file, as text; a BOM is dropped, and newlines are left alone.
 
     Arguments:
         path: The file.
@@ -74,7 +74,7 @@ def read_file_string(
     Example:
         >>> import vespera_file_ops as vfo
         >>> vfo.read_file_string("src/lib.rs")
-        'fn main() {}\\n'
+        'fn main() {}\n'
     """
     return _core.read_string(
         encode_path("path", path), encoding=encoding, errors=errors, strategy=strategy, cancel=cancel
@@ -145,9 +145,7 @@ def read_file_chunks(
     return _core.read_chunks(encode_path("path", path), chunk_size=chunk_size, strategy=strategy)
 
 
-def compute_file_hash(
-    path: PathArgument, *, strategy: StrategyName = "auto", cancel: CancelToken | None = None
-) -> str:
+def compute_file_hash(path: PathArgument, *, strategy: StrategyName = "auto", cancel: CancelToken | None = None) -> str:
     """The BLAKE3 hash of a file's content, as 64 hexadecimal digits; what `b3sum` prints.
 
     Arguments:

@@ -55,9 +55,7 @@ def lazy_frame(request: ScanRequest, observer: Callable[[Summary], None] | None 
     schema = schema_of(request, request.table)
     source = _Source(request, schema, observer)
     # Pure, so that a table which one query names twice is scanned once, and both sides see the same moment.
-    return register_io_source(
-        source, schema=schema, is_pure=True, explain_name=f"vespera_file_ops {request.table}"
-    )
+    return register_io_source(source, schema=schema, is_pure=True, explain_name=f"vespera_file_ops {request.table}")
 
 
 def collect(request: ScanRequest, *tables: str, progress: bool = False) -> tuple[list[pl.DataFrame], Summary]:
@@ -89,7 +87,7 @@ class _Source:
         with_columns: list[str] | None,
         predicate: pl.Expr | None,
         n_rows: int | None,
-        batch_size: int | None,
+        _batch_size: int | None,
     ) -> Iterator[pl.DataFrame]:
         ensure_not_forked()
         table = self.request.table
@@ -108,16 +106,15 @@ class _Source:
                 if event is None:
                     yield nothing
                     continue
-                kind, payload = event
-                if kind == "end":
+                if event[0] == "end":
                     if self.observer is not None:
                         self.observer(scan.summary())
                     return
-                if kind == "mask":
+                if event[0] == "mask":
                     if before_opening is not None:
-                        before_opening.answer(payload)
+                        before_opening.answer(event[1])
                     continue
-                frame = pl.DataFrame(payload)
+                frame = pl.DataFrame(event[1])
                 if wanted is not None:
                     frame = frame.head(wanted)
                     wanted -= frame.height

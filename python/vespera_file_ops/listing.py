@@ -1,4 +1,4 @@
-"""The eager listings: files by glob, the contents of one folder, and single entries, all with the files table's rows."""
+"""The eager listings: files by glob, one folder's contents, single entries; each a frame of the files table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LIST = {
 _INFO = {name: opt.FILES[name] for name in ("absolute_paths", "follow_symlinks", "blake3")}
 
 
-@documented({**opt.PROGRESS, **_GLOB}, tables.FILES)
+@documented(_GLOB, tables.FILES)
 def glob_files(
     source: SourceArgument,
     patterns: str | Iterable[str],
@@ -48,6 +48,7 @@ def glob_files(
     Arguments:
         source: A folder, or a list of them.
         patterns: A glob, or a list of them; braces are allowed.
+        progress: Show a progress bar (tqdm).
         {options}
 
     Columns:

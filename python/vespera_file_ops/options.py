@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, TypeVar
 
 from .tables import Column, column_lines
 
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 StrategyName = Literal["auto", "buffered", "mmap", "stream"]
-Texts = Union[str, Iterable[str]]
+Texts = str | Iterable[str]
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -141,15 +141,11 @@ _HITS: dict[str, Option] = {
 _COVERAGE: dict[str, Option] = {
     "include_ignored": Option(False, "bool", "a row as well for what was left out, with the rule in `excluded_by`"),
 }
-_PROGRESS: dict[str, Option] = {
-    "progress": Option(False, "bool", "show a progress bar (tqdm)"),
-}
 
 FILES = {**_WALK, **_FILES}
 HITS = {**_SEARCH, **_HITS, **_WALK}
 COVERAGE = {**_SEARCH, **_COVERAGE, **_WALK}
 COMPLETE = {**_SEARCH, **_HITS, **_COVERAGE, **_WALK}
-PROGRESS = _PROGRESS
 
 
 def without(options: Mapping[str, Option], *names: str) -> dict[str, Option]:

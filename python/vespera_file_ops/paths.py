@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
     from .errors import ArgumentError
 
-    PathArgument: TypeAlias = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
+    PathArgument: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
     """One path: str, bytes or os.PathLike."""
 
-    SourceArgument: TypeAlias = Union[PathArgument, Iterable[PathArgument]]
+    SourceArgument: TypeAlias = PathArgument | Iterable[PathArgument]
     """One path or glob, or several of them."""
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from . import _core
 from .errors import ArgumentError
-from .paths import SourceArgument, encode_sources, text_list
+from .paths import encode_sources, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from .paths import SourceArgument
 
 __all__ = ["ScanRequest", "pattern_list"]
 

@@ -1,4 +1,4 @@
-"""What `search` returns: hits, coverage and summary of one pass; and the warning of the searches that keep only hits."""
+"""What `search` returns, hits, coverage and summary of one pass; and the warning of searches that keep only hits."""
 
 from __future__ import annotations
 

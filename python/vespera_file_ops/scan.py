@@ -50,7 +50,7 @@ def scan_files(source: SourceArgument = ".", **options: Unpack[FilesOptions]) ->
         >>> import polars as pl
         >>> import vespera_file_ops as vfo
         >>> vfo.scan_files("src").filter(pl.col("extension") == "py").select("path", "size").collect().rows()
-        [('src/app.py', 75), ('src/util.py', 37)]
+        [('src/app.py', 75), ('src/util.py', 36)]
     """
     return lazy_frame(ScanRequest("files", source, checked("scan_files", options, opt.FILES)))
 

@@ -35,7 +35,7 @@ _ONE_FILE = opt.without(
 )
 
 
-@documented({**opt.PROGRESS, **opt.COMPLETE})
+@documented(opt.COMPLETE)
 def search(
     pattern: str | Iterable[str],
     source: SourceArgument = ".",
@@ -48,6 +48,7 @@ def search(
     Arguments:
         pattern: A regular expression in the syntax of Rust's regex crate, or a list of them.
         source: A folder, a file, a glob such as `"src/**/*.py"`, or a list of these.
+        progress: Show a progress bar (tqdm).
         {options}
 
     Returns:
@@ -77,7 +78,7 @@ def search(
     return SearchResult(hits, coverage, summary)
 
 
-@documented({**opt.PROGRESS, **opt.HITS}, tables.HITS)
+@documented(opt.HITS, tables.HITS)
 def search_files(
     pattern: str | Iterable[str],
     source: SourceArgument = ".",
@@ -90,6 +91,7 @@ def search_files(
     Arguments:
         pattern: A regular expression in the syntax of Rust's regex crate, or a list of them.
         source: A folder, a file, a glob such as `"src/**/*.py"`, or a list of these.
+        progress: Show a progress bar (tqdm).
         {options}
 
     Columns:
@@ -123,7 +125,7 @@ def search_text(
     path: PathArgument,
     **options: Unpack[HitsOptions],
 ) -> pl.DataFrame:
-    """The matches of a pattern in one file, which is searched to its end, ignored, hidden, binary or not.
+    r"""The matches of a pattern in one file, which is searched to its end, ignored, hidden, binary or not.
 
     Arguments:
         pattern: A regular expression in the syntax of Rust's regex crate, or a list of them.
@@ -144,15 +146,13 @@ def search_text(
 
     Example:
         >>> import vespera_file_ops as vfo
-        >>> vfo.search_text(r"def (\\w+)", "src/util.py", captures=True)["captures"][0][0]["text"]
+        >>> vfo.search_text(r"def (\w+)", "src/util.py", captures=True)["captures"][0][0]["text"]
         'helper'
     """
     given = checked("search_text", options, _ONE_FILE)
     if not is_path(path):
         raise TypeError(f"path: one path (str, bytes or os.PathLike), not {type(path).__name__}")
-    request = ScanRequest(
-        "hits", path, {**given, "patterns": pattern_list(pattern)}, argument="path", globs=False
-    )
+    request = ScanRequest("hits", path, {**given, "patterns": pattern_list(pattern)}, argument="path", globs=False)
     return _hits(request)
 
 

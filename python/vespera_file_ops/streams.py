@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from . import options as opt
 from . import tables
-from .options import Option, checked, documented
+from .options import checked, documented
 from .paths import text_list
 from .request import ScanRequest, pattern_list
 
@@ -26,13 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["stream_coverage", "stream_files", "stream_hits"]
 
-_SHAPE = {
-    "columns": Option(None, "list", "these columns alone, in this order; the others are not computed"),
-    "timestamps": Option("ns", '"ns" or "us"', 'the unit of times; DuckDB\'s date functions want "us"'),
-}
 
-
-@documented({**_SHAPE, **opt.FILES}, tables.FILES)
+@documented(opt.FILES, tables.FILES)
 def stream_files(
     source: SourceArgument = ".",
     *,
@@ -44,6 +39,8 @@ def stream_files(
 
     Arguments:
         source: A folder, a file, a glob, or a list of these.
+        columns: These columns alone, in this order; the others are not computed.
+        timestamps: The unit of times; DuckDB's date functions want "us".
         {options}
 
     Columns:
@@ -68,7 +65,7 @@ def stream_files(
     return _stream(request, columns, timestamps)
 
 
-@documented({**_SHAPE, **opt.HITS}, tables.HITS)
+@documented(opt.HITS, tables.HITS)
 def stream_hits(
     pattern: str | Iterable[str],
     source: SourceArgument = ".",
@@ -82,6 +79,8 @@ def stream_hits(
     Arguments:
         pattern: A regular expression, or a list of them.
         source: A folder, a file, a glob, or a list of these.
+        columns: These columns alone, in this order; the others are not computed.
+        timestamps: The unit of times; DuckDB's date functions want "us".
         {options}
 
     Columns:
@@ -107,7 +106,7 @@ def stream_hits(
     return _stream(ScanRequest("hits", source, {**given, "patterns": pattern_list(pattern)}), columns, timestamps)
 
 
-@documented({**_SHAPE, **opt.COVERAGE}, tables.COVERAGE)
+@documented(opt.COVERAGE, tables.COVERAGE)
 def stream_coverage(
     pattern: str | Iterable[str],
     source: SourceArgument = ".",
@@ -121,6 +120,8 @@ def stream_coverage(
     Arguments:
         pattern: A regular expression, or a list of them.
         source: A folder, a file, a glob, or a list of these.
+        columns: These columns alone, in this order; the others are not computed.
+        timestamps: The unit of times; DuckDB's date functions want "us".
         {options}
 
     Columns:

@@ -77,8 +77,12 @@ COVERAGE = (
     Column("extension", "String", "of the name, without the dot; null if none"),
     Column("size", "Int64", "bytes"),
     Column("modified", "Datetime", "when the content changed"),
-    Column("status", "String", "searched, binary, too_large, unreadable, vanished, changed, limit or not_reached; "
-           "with `include_ignored` also ignored or hidden"),
+    Column(
+        "status",
+        "String",
+        "searched, binary, too_large, unreadable, vanished, changed, limit or not_reached; "
+        "with `include_ignored` also ignored or hidden",
+    ),
     Column("hits", "Int64", "rows that the file has in the hits table"),
     Column("matched_lines", "Int64", "lines with a match"),
     Column("bytes_searched", "Int64", "bytes of its text that were searched"),
