@@ -20,6 +20,7 @@ from . import forks as _forks
 
 if TYPE_CHECKING:
     from ._core import CancelToken
+    from ._core import __version__ as __version__
     from .errors import (
         AccessDeniedError,
         ArgumentError,
@@ -81,6 +82,7 @@ __all__ = [
 
 # Where each name comes from. Errors are found without a table: they all come from one module.
 _HOMES = {
+    "__version__": "_core",
     "CancelToken": "_core",
     "SearchResult": "result",
     "compute_file_hash": "files",
@@ -105,7 +107,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name != "__version__" and name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
     # Found once, it is an ordinary attribute.

@@ -1,17 +1,23 @@
 """The Rust core, as the Python package uses it. Not public, but for `CancelToken`: use `vespera_file_ops` itself."""
 
-from collections.abc import Iterator
-from typing import Literal, Protocol, final
+from typing import Literal, final
 
-class ArrowArray(Protocol):
+__version__: str
+
+@final
+class Batch:
     """One record batch, in the Arrow PyCapsule interface."""
 
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __len__(self) -> int: ...
 
-class ArrowStream(Protocol):
-    """Record batches one after the other, in the Arrow PyCapsule interface."""
+@final
+class Batches:
+    """Record batches that lie in memory, as a stream in the Arrow PyCapsule interface."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
 
 @final
 class CancelToken:
@@ -39,7 +45,7 @@ class Request:
     """A validated scan, not started; a bad argument raises here and names itself."""
 
     def __new__(cls, table: str, sources: list[tuple[bytes, bool]], options: dict[str, object]) -> Request: ...
-    def schema(self, table: str, *, views: bool = True, timestamps: str = "ns") -> ArrowArray:
+    def schema(self, table: str, *, views: bool = True, timestamps: str = "ns") -> Batch:
         """An empty batch of one of its tables."""
     def open(
         self,
@@ -61,7 +67,7 @@ class Scan:
     def next(
         self, timeout: float
     ) -> (
-        tuple[Literal["files", "hits", "coverage"], ArrowArray]
+        tuple[Literal["files", "hits", "coverage"], Batch]
         | tuple[Literal["mask"], MaskRequest]
         | tuple[Literal["end"], None]
         | None
@@ -69,7 +75,7 @@ class Scan:
         """The next event, or None if there was none within the time."""
     def advance(self, timeout: float) -> bool:
         """Gather rows for up to that many seconds; True when the scan is complete."""
-    def take(self, table: str) -> ArrowStream:
+    def take(self, table: str) -> Batches:
         """Everything that `advance` has gathered of one table."""
     def summary(self) -> dict[str, int | bool | float]:
         """What the finished scan counted."""
@@ -83,7 +89,7 @@ class MaskRequest:
     """A question that a scan waits for: which of these entries to open."""
 
     @property
-    def rows(self) -> ArrowArray:
+    def rows(self) -> Batch:
         """The walked entries, with the columns that were named as `prefilter`."""
     def answer(self, mask: bytes) -> None:
         """One byte for each row: 1 opens it, 0 leaves it out."""
@@ -97,7 +103,21 @@ class TableStream:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __arrow_c_schema__(self) -> object: ...
-    def __iter__(self) -> Iterator[ArrowArray]: ...
+    def __iter__(self) -> TableStreamIterator: ...
+
+@final
+class TableStreamIterator:
+    """The record batches of one scan of a table, as they come."""
+
+    def __iter__(self) -> TableStreamIterator: ...
+    def __next__(self) -> Batch: ...
+
+@final
+class ChunkIterator:
+    """The pieces of one file, in order; if the file changes meanwhile, the last step raises `ChangedError`."""
+
+    def __iter__(self) -> ChunkIterator: ...
+    def __next__(self) -> bytes: ...
 
 def read_bytes(path: bytes, *, strategy: str, cancel: CancelToken | None) -> bytes:
     """The content of a file."""
@@ -105,10 +125,10 @@ def read_bytes(path: bytes, *, strategy: str, cancel: CancelToken | None) -> byt
 def read_string(path: bytes, *, encoding: str, errors: str, strategy: str, cancel: CancelToken | None) -> str:
     """The decoded content of a file."""
 
-def read_lines(path: bytes, *, encoding: str, errors: str, strategy: str, cancel: CancelToken | None) -> ArrowStream:
+def read_lines(path: bytes, *, encoding: str, errors: str, strategy: str, cancel: CancelToken | None) -> Batches:
     """The lines of a file, as the one column `line`."""
 
-def read_chunks(path: bytes, *, chunk_size: int, strategy: str) -> Iterator[bytes]:
+def read_chunks(path: bytes, *, chunk_size: int, strategy: str) -> ChunkIterator:
     """The content of a file in pieces."""
 
 def hash_file(path: bytes, *, strategy: str, cancel: CancelToken | None) -> str:
@@ -117,5 +137,5 @@ def hash_file(path: bytes, *, strategy: str, cancel: CancelToken | None) -> str:
 def counters() -> dict[str, int]:
     """What this process has done so far: folders listed, files described, files opened, bytes read."""
 
-def rows(batch: ArrowArray) -> dict[str, list[object]]:
+def rows(batch: Batch) -> dict[str, list[object]]:
     """A batch as Python lists, by column."""

@@ -52,7 +52,7 @@ def search_options(given: argparse.Namespace) -> dict[str, object]:
     if given.ignore_case or given.smart_case:
         options["ignore_case"] = True if given.ignore_case else "smart"
     if given.text:
-        options["binary"] = "text"
+        options["binary"] = "search"
     if given.context:
         options["context"] = given.context
     if given.captures:
@@ -107,7 +107,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     flag("-w", "--whole-word", "only whole words")
     flag("-v", "--invert-match", "the lines that no pattern matches")
     flag("-U", "--multiline", "a match may span lines")
-    flag("-a", "--text", "search files with NUL bytes as well (binary=text)")
+    flag("-a", "--text", "search files with NUL bytes as well (binary=search)")
     value("-E", "--encoding", str, "decode files from this encoding (default: by their BOM, else UTF-8)")
     value("-C", "--context", int, "show so many lines around each hit")
     flag(None, "--captures", "add the pattern's groups")

@@ -31,6 +31,9 @@ __all__ = ["explain"]
 
 _EXPLAIN = opt.without(opt.COVERAGE, "include_ignored", "ordered", "max_hits", "time_limit", "threads")
 
+# What is searched for when no pattern was given: an empty class, which matches nowhere.
+_NOTHING = ["[a&&b]"]
+
 # Options that may leave a file out without any row of the ledger.
 _NARROWING = ("include", "exclude", "types", "max_depth", "one_file_system")
 
@@ -76,8 +79,7 @@ def explain(
     for name, value in (("path", path), ("source", source)):
         if not is_path(value) and not (name == "source" and value is None):
             raise TypeError(f"{name}: one path (str, bytes or os.PathLike), not {type(value).__name__}")
-    if pattern is not None:
-        given["patterns"] = pattern_list(pattern)
+    given["patterns"] = _NOTHING if pattern is None else pattern_list(pattern)
     root, relative = _split(encode_path("path", path), None if source is None else encode_path("source", source))
 
     # Describing it first makes a path that is not there an error of this call, and gives the row of last resort.
@@ -141,13 +143,13 @@ def _status_text(row: dict[str, Any], options: dict[str, Any]) -> str:
     status, error = row["status"], row["error"]
     match status:
         case "searched":
-            if "patterns" not in options:
+            if options.get("patterns") is _NOTHING:
                 return "searched: nothing leaves it out"
             hits, lines = row["hits"] or 0, row["matched_lines"] or 0
             return f"searched: {_count(hits, 'hit')} in {_count(lines, 'line')}"
         case "binary":
             at = "" if row["binary_offset"] is None else f" at byte {row['binary_offset']}"
-            return f'taken for binary: it has a NUL byte{at}; binary="text" or its encoding= searches it'
+            return f'taken for binary: it has a NUL byte{at}; binary="search" or its encoding= searches it'
         case "too_large":
             limit = options.get("max_file_size")
             by = "" if limit is None else f", max_file_size={limit}"

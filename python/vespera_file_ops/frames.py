@@ -20,7 +20,7 @@ from .predicates import FilePredicate
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
-    from ._core import ArrowArray, ArrowStream
+    from ._core import Batch, Batches
     from .ledger import Summary
     from .request import ScanRequest
 
@@ -34,7 +34,7 @@ _BOX_SECONDS = 0.025
 _GATHER_SECONDS = 0.1
 
 
-def to_frame(table: ArrowArray | ArrowStream) -> pl.DataFrame:
+def to_frame(table: Batch | Batches) -> pl.DataFrame:
     """A batch or a stream from the core as a frame; its buffers are shared, not copied."""
     ensure_not_forked()
     return pl.DataFrame(table)

@@ -67,7 +67,7 @@ class SearchOptions(WalkOptions, total=False):
     invert_match: bool
     multiline: bool
     encoding: str
-    binary: Literal["stop", "text"]
+    binary: Literal["stop", "search"]
     max_hits: int | None
     max_hits_per_file: int | None
     max_line_bytes: int
@@ -127,7 +127,9 @@ _SEARCH: dict[str, Option] = {
     "invert_match": Option(False, "bool", "one row for each line that no pattern matches"),
     "multiline": Option(False, "bool", "a match may span lines; a file is then searched in one piece"),
     "encoding": Option("auto", "str", 'a WHATWG encoding label; "auto": by the BOM, else UTF-8'),
-    "binary": Option("stop", '"stop" or "text"', '"stop": a NUL byte ends the search of a file; "text": it does not'),
+    "binary": Option(
+        "stop", '"stop" or "search"', '"stop": a NUL byte ends the search of a file; "search": it does not'
+    ),
     "max_hits": Option(None, "int", "the first so many rows of the table"),
     "max_hits_per_file": Option(None, "int", "the first so many rows of each file"),
     "max_line_bytes": Option(65536, "int, bytes", "longer lines are cut around their match"),

@@ -1,0 +1,103 @@
+"""Hazard 13: Ctrl-C at any time stops a long call at once; the next call works, and no thread remains."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way here")
+
+# Says "ready" when it has begun, then reports how the call ended, what the next call gave, and the threads that remain.
+CHILD = """
+    import json, os, sys, threading, time
+    import polars as pl
+    import vespera_file_ops as vfo
+
+    def threads():
+        names = []
+        for task in os.listdir("/proc/self/task"):
+            try:
+                names.append(open(f"/proc/self/task/{{task}}/comm").read().strip())
+            except OSError:
+                pass
+        return sorted(name for name in names if "vfo" in name or "vespera" in name)
+
+    vfo.search_files("warm", "small")
+    count = len(os.listdir("/proc/self/task"))
+    outcome = "finished"
+    print("ready", flush=True)
+    try:
+        try:
+            {call}
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+        caught = time.time()
+        # Polars raises it twice.
+        time.sleep(0.3)
+    except KeyboardInterrupt:
+        pass
+    next_call = vfo.search_files("needle", "small").height
+    deadline = time.time() + 3
+    while threads() and time.time() < deadline:
+        time.sleep(0.02)
+    extra = len(os.listdir("/proc/self/task")) - count
+    print(json.dumps([outcome, caught, next_call, threads(), extra]), flush=True)
+"""
+
+CALLS = {
+    "eager": 'while True: vfo.search_files("needle|[a-f]{3}z", "many")',
+    "files": 'while True: vfo.glob_files("many", "*")',
+    "lazy": 'while True: vfo.scan_hits("needle|[a-f]{3}z", "many").collect()',
+    "quadratic": 'vfo.search_files(r"(?s).*[^a-z]|[a-z]", "line.txt")',
+    "quadratic lazy": 'vfo.scan_hits(r"(?s).*[^a-z]|[a-z]", "line.txt").collect()',
+    "stream": 'while True: [len(batch) for batch in vfo.stream_hits("needle", "many")]',
+}
+TIMES = {"eager": 12, "files": 8, "lazy": 12, "quadratic": 3, "quadratic lazy": 3, "stream": 6}
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("interrupt")
+    for name, folders in (("small", 1), ("many", 30)):
+        for folder in range(folders):
+            (root / name / str(folder)).mkdir(parents=True)
+            for number in range(100):
+                (root / name / str(folder) / f"{number}.txt").write_bytes(b"needle abcdef\n" * (1 + number * 3))
+    # Quadratic: half a minute to the end.
+    (root / "line.txt").write_bytes(b"a" * 400_000)
+    return root
+
+
+@pytest.mark.parametrize(("name", "round"), [(name, at) for name in CALLS for at in range(TIMES[name])])
+def test_ctrl_c(name: str, round: int, trees: Path) -> None:
+    if not Path("/proc/self/task").exists():
+        pytest.skip("threads are counted through /proc, which this system has not")
+    code = textwrap.dedent(CHILD).format(call=CALLS[name])
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=trees, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        time.sleep(random.Random(round).uniform(0, 0.6))
+        sent = time.time()
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    finally:
+        child.kill()
+    assert child.returncode == 0, err.decode()
+    outcome, caught, next_call, remaining, extra = json.loads(out)
+    assert outcome == "interrupted"
+    # The promise is 0.1 s; what is above it is the time of a loaded machine's scheduler.
+    assert caught - sent < 0.5
+    assert next_call == sum(1 + number * 3 for number in range(100))
+    assert remaining == []
+    if "lazy" not in name:
+        assert extra <= 0
