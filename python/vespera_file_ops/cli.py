@@ -48,6 +48,7 @@ _HITS_COLUMNS = ("path", "line_number", "line")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit status."""
+    sys.unraisablehook = _unraisable
     try:
         try:
             return _run(arguments)
@@ -334,6 +335,12 @@ def _output(given: argparse.Namespace) -> AbstractContextManager[IO[str]]:
 
 def _output_bytes(given: argparse.Namespace) -> AbstractContextManager[IO[bytes]]:
     return open(given.output, "wb") if given.output is not None else nullcontext(sys.stdout.buffer)
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Report what could not be raised, but not the Ctrl-C that Polars' engine meets while it is taken down."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
 
 
 def _is_polars_error(error: Exception) -> bool:

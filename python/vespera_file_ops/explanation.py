@@ -71,7 +71,7 @@ def explain(
     Example:
         >>> import vespera_file_ops as vfo
         >>> print(vfo.explain("debug.log")["reason"][0])
-        ignored by .gitignore:1: *.log; respect_ignore=False takes it
+        ignored by .gitignore:1:*.log; respect_ignore=False takes it
         >>> print(vfo.explain("src/app.py", "TODO")["reason"][0])
         searched: 1 hit in 1 line
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from . import _core
+from .errors import ArgumentError
 from .paths import encode_path
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def read_file(path: PathArgument, *, strategy: StrategyName = "auto", cancel: Ca
         >>> vfo.read_file("data/blob.bin")
         b'\x00\x01\x02'
     """
+    _check(cancel, strategy=strategy)
     return _core.read_bytes(encode_path("path", path), strategy=strategy, cancel=cancel)
 
 
@@ -76,6 +78,7 @@ def read_file_string(
         >>> vfo.read_file_string("src/lib.rs")
         'fn main() {}\n'
     """
+    _check(cancel, encoding=encoding, errors=errors, strategy=strategy)
     return _core.read_string(
         encode_path("path", path), encoding=encoding, errors=errors, strategy=strategy, cancel=cancel
     )
@@ -113,6 +116,7 @@ def read_file_lines(
     """
     from .forks import ensure_not_forked
 
+    _check(cancel, encoding=encoding, errors=errors, strategy=strategy)
     ensure_not_forked()
     from .frames import to_frame
 
@@ -142,6 +146,11 @@ def read_file_chunks(
         >>> [len(chunk) for chunk in vfo.read_file_chunks("src/app.py", chunk_size=50)]
         [50, 25]
     """
+    _check(None, strategy=strategy)
+    if not isinstance(chunk_size, int) or isinstance(chunk_size, bool):
+        raise TypeError(f"chunk_size: a number of bytes, not {type(chunk_size).__name__}")
+    if chunk_size < 1:
+        raise ArgumentError(f"chunk_size: expected at least 1, got {chunk_size}")
     return _core.read_chunks(encode_path("path", path), chunk_size=chunk_size, strategy=strategy)
 
 
@@ -164,4 +173,14 @@ def compute_file_hash(path: PathArgument, *, strategy: StrategyName = "auto", ca
         >>> vfo.compute_file_hash("data/blob.bin")[:16]
         'e1be4d7a8ab5560a'
     """
+    _check(cancel, strategy=strategy)
     return _core.hash_file(encode_path("path", path), strategy=strategy, cancel=cancel)
+
+
+def _check(cancel: object, **texts: object) -> None:
+    """Name the argument that has the wrong type; the core checks the values."""
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name}: a str, not {type(value).__name__}")
+    if cancel is not None and not isinstance(cancel, _core.CancelToken):
+        raise TypeError(f"cancel: a CancelToken, not {type(cancel).__name__}")

@@ -121,10 +121,11 @@ class _Source:
                 if predicate is not None:
                     frame = frame.filter(predicate)
                 yield frame.select(columns)
-        finally:
-            # Not to be relied on: Polars' second KeyboardInterrupt skips it. The Rust scan stops its workers when it
-            # is dropped, too.
+        except (Exception, KeyboardInterrupt):
+            # The traceback keeps this frame, and with it the scan. In every other case the end of the frame drops the
+            # scan, whose workers stop then: Polars' second KeyboardInterrupt would skip any cleanup written here.
             scan.close()
+            raise
 
     def _before_opening(self, predicate: pl.Expr | None, n_rows: int | None) -> FilePredicate | None:
         """The part of the predicate that may leave files out, where leaving them out changes no other row."""

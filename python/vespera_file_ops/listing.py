@@ -124,8 +124,8 @@ def get_file_info(path: SourceArgument, **options: Unpack[FilesOptions]) -> pl.D
         >>> import vespera_file_ops as vfo
         >>> vfo.get_file_info("src/app.py").select("name", "kind", "size", "strategy").row(0)
         ('app.py', 'file', 75, 'buffered')
-        >>> vfo.get_file_info(["src", "gone"]).select("kind", pl.col("error").is_null()).rows()
-        [('dir', True), (None, False)]
+        >>> vfo.get_file_info(["src", "gone"]).select("path", pl.col("error").is_null()).rows()
+        [('src', True), ('gone', False)]
     """
     given = checked("get_file_info", options, _INFO)
     return _files(ScanRequest("files", path, {**given, "describe_only": True}, argument="path", globs=False))

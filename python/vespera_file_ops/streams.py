@@ -39,7 +39,7 @@ def stream_files(
 
     Arguments:
         source: A folder, a file, a glob, or a list of these.
-        columns: These columns alone, in this order; the others are not computed.
+        columns: These columns alone, in the table's order; the others are not computed.
         timestamps: The unit of times; DuckDB's date functions want "us".
         {options}
 
@@ -79,7 +79,7 @@ def stream_hits(
     Arguments:
         pattern: A regular expression, or a list of them.
         source: A folder, a file, a glob, or a list of these.
-        columns: These columns alone, in this order; the others are not computed.
+        columns: These columns alone, in the table's order; the others are not computed.
         timestamps: The unit of times; DuckDB's date functions want "us".
         {options}
 
@@ -120,7 +120,7 @@ def stream_coverage(
     Arguments:
         pattern: A regular expression, or a list of them.
         source: A folder, a file, a glob, or a list of these.
-        columns: These columns alone, in this order; the others are not computed.
+        columns: These columns alone, in the table's order; the others are not computed.
         timestamps: The unit of times; DuckDB's date functions want "us".
         {options}
 
@@ -148,5 +148,7 @@ def stream_coverage(
 
 
 def _stream(request: ScanRequest, columns: Iterable[str] | None, timestamps: str) -> TableStream:
+    if not isinstance(timestamps, str):
+        raise TypeError(f'timestamps: "ns" or "us", not {type(timestamps).__name__}')
     names = None if columns is None else text_list("columns", columns)
     return request.build().stream(request.table, columns=names, timestamps=timestamps)

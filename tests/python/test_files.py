@@ -42,11 +42,13 @@ def test_content_hash_and_chunks_agree(size: int, strategy: str, sized: dict[int
 @pytest.mark.parametrize("kind", ["str", "bytes", "path", "dir entry", "relative"])
 def test_every_spelling_of_a_path(kind: str, demo: Path) -> None:
     target = demo / "src" / "lib.rs"
+    with os.scandir(demo / "src") as entries:
+        entry = next(entry for entry in entries if entry.name == "lib.rs")
     path: object = {
         "str": str(target),
         "bytes": os.fsencode(target),
         "path": target,
-        "dir entry": next(entry for entry in os.scandir(demo / "src") if entry.name == "lib.rs"),
+        "dir entry": entry,
         "relative": "src/lib.rs",
     }[kind]
     assert vfo.read_file(path) == b"fn main() {}\n"

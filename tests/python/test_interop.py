@@ -76,9 +76,9 @@ def test_iterating_gives_record_batches(mixed_tree: Path) -> None:
 
 def test_the_schema_is_known_without_a_scan(mixed_tree: Path) -> None:
     before = _core.counters()
-    stream = vfo.stream_files(mixed_tree, columns=["size", "path", "modified"], timestamps="us")
+    stream = vfo.stream_files(mixed_tree, columns=["path", "size", "modified"], timestamps="us")
     schema = pa.schema(stream)
-    assert schema.names == ["size", "path", "modified"]
+    assert schema.names == ["path", "size", "modified"]
     assert schema.field("modified").type == pa.timestamp("us", "UTC")
     # Only Polars is better off with views; pyarrow cannot even filter them.
     assert schema.field("path").type in {pa.string(), pa.large_string()}
