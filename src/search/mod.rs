@@ -1,1 +1,12 @@
 //! A root becomes files, and files become hits.
+
+mod braces;
+pub mod filter;
+mod folder_rules;
+mod glob;
+mod ignore_files;
+mod rules;
+
+pub use filter::{Filter, FilterOptions, Present, Verdict};
+pub use folder_rules::{FolderRules, RuleRef};
+pub use ignore_files::{GlobalExcludes, Problem};
