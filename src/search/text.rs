@@ -175,7 +175,7 @@ impl TextSearcher {
         let flow = self.search_blocks(window, sink);
         let end = window.search.end;
         for cursor in &mut self.cursors {
-            cursor.last_end = cursor.last_end.filter(|_| window.ends_mid_line()).and_then(|at| at.checked_sub(end));
+            cursor.last_end = cursor.last_end.filter(|_| window.is_cut()).and_then(|at| at.checked_sub(end));
         }
         self.emitter.end_window(window);
         flow
@@ -392,7 +392,7 @@ impl TextSearcher {
 
 /// Up to where a search of a block that ends at `end` looks: the block's end, or beyond it to the end of a cut line.
 fn reach(window: &Window<'_>, end: usize) -> usize {
-    if end < window.search.end || !window.ends_mid_line() {
+    if end < window.search.end || !window.is_cut() {
         return end;
     }
     memchr(b'\n', &window.text[end..]).map_or(window.text.len(), |at| end + at)

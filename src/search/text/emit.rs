@@ -89,7 +89,7 @@ impl Emitter {
     }
 
     pub(super) fn end_window(&mut self, window: &Window<'_>) {
-        self.cut_line_counted = window.ends_mid_line() && self.matched_to > window.search.end;
+        self.cut_line_counted = window.is_cut() && self.matched_to > window.search.end;
     }
 
     /// Books work done; true when it is time to ask whether to go on.

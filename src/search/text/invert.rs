@@ -44,14 +44,29 @@ impl TextSearcher {
     /// Whether a candidate line matches. What is known of a line that was cut comes from, and goes to, its other parts.
     fn line_matches(&mut self, window: &Window<'_>, line: &Range<usize>) -> bool {
         let continues_line = line.start == window.search.start && window.starts_mid_line();
-        let known = continues_line && std::mem::take(&mut self.cut_line_matched);
-        let is_confirmed =
-            !continues_line && self.has_candidates == Some(false) && self.patterns.method() != Method::EveryLine;
-        let is_match = known || is_confirmed || self.patterns.is_match(&window.text[line.clone()]);
-        if line.end >= window.search.end && window.ends_mid_line() {
+        let is_cut = line.end >= window.search.end && window.is_cut();
+        let is_match = if continues_line || is_cut {
+            let known = continues_line && std::mem::take(&mut self.cut_line_matched);
+            known || self.part_matches(window, line, continues_line)
+        } else {
+            let is_confirmed = self.has_candidates == Some(false) && self.patterns.method() != Method::EveryLine;
+            is_confirmed || self.patterns.is_match(&window.text[line.clone()])
+        };
+        if is_cut {
             self.cut_line_matched = is_match;
         }
         is_match
+    }
+
+    /// Whether a match starts in this window's part of a cut line. Where the text was cut is no end of a line, so a
+    /// match of `$` there does not count; it starts in what the next window searches.
+    fn part_matches(&self, window: &Window<'_>, line: &Range<usize>, continues_line: bool) -> bool {
+        let text_start = if continues_line { 0 } else { line.start };
+        let text = &window.text[text_start..line.end];
+        let before = if line.end < window.search.end { line.end + 1 } else { starts_before(window, window.search.end) };
+        (0..self.patterns.count())
+            .filter_map(|index| self.patterns.pattern(index).find(text, line.start - text_start))
+            .any(|matched| text_start + matched.start < before)
     }
 
     fn report_lines<S: HitSink + ?Sized>(
@@ -62,7 +77,7 @@ impl TextSearcher {
     ) -> ControlFlow<()> {
         while !lines.is_empty() {
             let end = memchr(b'\n', &window.text[lines.clone()]).map(|at| lines.start + at);
-            if end.is_none() && window.ends_mid_line() && lines.end == window.search.end {
+            if end.is_none() && window.is_cut() && lines.end == window.search.end {
                 // Whether this line matches is known only when its last part was searched.
                 break;
             }
