@@ -57,7 +57,7 @@ impl Walked {
     }
 
     fn enter(&mut self, filter: &Filter, parent: &FolderRules, folder: &Path, relative: &str) {
-        let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(Result::unwrap).collect();
+        let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(std::result::Result::unwrap).collect();
         entries.sort_by_key(fs::DirEntry::file_name);
         let mut present = Present::default();
         entries.iter().for_each(|entry| present.note(entry.file_name().as_bytes()));
@@ -414,6 +414,15 @@ fn ignore_files(tokens: &'static [&'static str]) -> impl Strategy<Value = Vec<Ve
     prop::collection::vec(prop::collection::vec(usable, 1..8), 1..4)
 }
 
+/// The same with rules of an ordinary shape, of which ripgrep and git think alike.
+fn plain_ignore_files() -> impl Strategy<Value = Vec<Vec<String>>> {
+    let parts = ["a", "b", "ab", "c", "*", "a*", "*b", "?", "[ab]", ".h", ".*", "*.b", "**"];
+    let part = prop::sample::select(parts.to_vec());
+    let line = ("!?", "/?", prop::collection::vec(part, 1..4), "/?");
+    let line = line.prop_map(|(sign, anchor, parts, end)| format!("{sign}{anchor}{}{end}", parts.join("/")));
+    prop::collection::vec(prop::collection::vec(line, 1..8), 1..4)
+}
+
 /// Build the folders and files of `paths`, leaving out what clashes, and return the folders.
 fn build(root: &Path, paths: &[String]) -> Vec<PathBuf> {
     let mut folders = BTreeSet::from([root.to_owned()]);
@@ -430,8 +439,14 @@ fn build(root: &Path, paths: &[String]) -> Vec<PathBuf> {
     folders.into_iter().collect()
 }
 
+/// Enough cases to notice a break; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn git_says_the_same_of_random_trees(
@@ -467,7 +482,7 @@ proptest! {
     #[test]
     fn ripgreps_walker_keeps_the_same_files(
         paths in paths(&["a", "b", "ab", "a.b", ".h", "c"]),
-        files in ignore_files(&["a", "b", "ab", "c", "*", "/", "?", "[ab]", ".", "!", ".h", "**/", "/**", "/a/"]),
+        files in plain_ignore_files(),
         kinds in prop::collection::vec(prop::sample::select(&[".gitignore", ".ignore", ".rgignore"][..]), 4),
         places in prop::collection::vec(any::<prop::sample::Index>(), 4),
         repository in prop::option::of(any::<prop::sample::Index>()),
@@ -489,7 +504,7 @@ proptest! {
         let mut builder = ignore::WalkBuilder::new(source);
         builder.git_global(false).hidden(!include_hidden).require_git(require_git).add_custom_ignore_filename(".rgignore");
         builder.filter_entry(|entry| entry.file_name() != ".git");
-        let entries = builder.build().map(Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file());
+        let entries = builder.build().map(std::result::Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file());
         let expected: BTreeSet<String> = entries
             .map(|entry| entry.path().strip_prefix(source).unwrap().to_str().unwrap().to_owned())
             .collect();
@@ -497,4 +512,28 @@ proptest! {
         let kept: BTreeSet<String> = walked.kept().into_iter().map(str::to_owned).collect();
         prop_assert_eq!(kept, expected);
     }
+}
+
+/// What one verdict costs, on the shape of the Linux tree: a hundred rules at the top, a few below. Not a bound, because
+/// the machine decides: run it by hand with `--ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn measure_verdicts() {
+    let top: String = (0..100).map(|at| format!("*.x{at}\n/file{at}\n!*.keep{at}\n")).collect();
+    let dir = tree(&[(".git/HEAD", ""), (".gitignore", &top), ("a/.gitignore", "*.o\n!/x\nvmlinux*\n")]);
+    let filter = Filter::new(&options()).unwrap();
+    let present = Present { git: true, gitignore: true, ..Present::default() };
+    let (top, _) = filter.enter(&FolderRules::default(), open(dir.path()).as_fd(), b"", b"", present);
+    let folder = open(&dir.path().join("a"));
+    let (rules, _) = filter.enter(&top, folder.as_fd(), b"a", b"a", present);
+    let start = std::time::Instant::now();
+    for _ in 0..1_000_000 {
+        assert!(matches!(filter.decide(&rules, b"a/some_driver.c", b"some_driver.c", false), Verdict::Keep));
+    }
+    println!("a verdict: {:?}", start.elapsed() / 1_000_000);
+    let start = std::time::Instant::now();
+    for _ in 0..10_000 {
+        drop(filter.enter(&top, folder.as_fd(), b"a", b"a", present));
+    }
+    println!("a folder with an ignore file: {:?}", start.elapsed() / 10_000);
 }
