@@ -4,9 +4,13 @@
 //! - [`strategy`]: which reader a size gets.
 //! - `buffered`, [`mmap`], `stream`: the three readers.
 //! - [`content`]: the three behind one interface.
+//! - [`decode`]: encodings, and the way back from text to raw offsets.
+//! - [`hash`]: BLAKE3 of a content.
 
 mod buffered;
 pub mod content;
+pub mod decode;
+pub mod hash;
 pub mod mmap;
 pub mod root;
 pub mod strategy;
