@@ -222,9 +222,7 @@ impl TextSearcher {
 
     /// One pattern, whose matches in a block are its matches in the lines, and no faster way to its lines.
     fn searches_in_blocks(&self) -> bool {
-        self.patterns.count() == 1
-            && self.patterns.method() == Method::Block
-            && (self.has_candidates == Some(false) || self.patterns.pattern(0).is_literal())
+        self.patterns.count() == 1 && self.patterns.method() == Method::Block && self.has_candidates == Some(false)
     }
 
     /// Finds the lines that may have hits, and searches each for itself.
