@@ -1,0 +1,120 @@
+"""A file tree is a data frame: walk, read, search, describe and hash files, and get a table.
+
+    >>> import vespera_file_ops as vfo
+    >>> vfo.search_files("TODO", "src").select("path", "line_number").rows()
+    [('src/app.py', 5)]
+
+The `scan_*` functions are lazy, the others are eager; `stream_*` give Arrow to anything that is not Polars. Every table
+joins with every other by `path`, and what could not be read is a row too.
+
+Names are imported at first use: `import vespera_file_ops` alone loads neither Polars nor the Rust core.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# Imported now, because it notes which process this is.
+from . import forks as _forks
+
+if TYPE_CHECKING:
+    from ._core import CancelToken
+    from .errors import (
+        AccessDeniedError,
+        ArgumentError,
+        CancelledError,
+        ChangedError,
+        DecodeError,
+        FileSystemError,
+        ForkedProcessError,
+        IncompleteSearchWarning,
+        InternalError,
+        LimitError,
+        PathNotFoundError,
+        PatternError,
+        VfoError,
+    )
+    from .explanation import explain
+    from .files import compute_file_hash, read_file, read_file_chunks, read_file_lines, read_file_string
+    from .listing import get_file_info, glob_files, list_directory
+    from .result import SearchResult
+    from .scan import scan_coverage, scan_files, scan_hits
+    from .searches import search, search_files, search_text
+    from .streams import stream_coverage, stream_files, stream_hits
+
+__all__ = [
+    "AccessDeniedError",
+    "ArgumentError",
+    "CancelToken",
+    "CancelledError",
+    "ChangedError",
+    "DecodeError",
+    "FileSystemError",
+    "ForkedProcessError",
+    "IncompleteSearchWarning",
+    "InternalError",
+    "LimitError",
+    "PathNotFoundError",
+    "PatternError",
+    "SearchResult",
+    "VfoError",
+    "compute_file_hash",
+    "explain",
+    "get_file_info",
+    "glob_files",
+    "list_directory",
+    "read_file",
+    "read_file_chunks",
+    "read_file_lines",
+    "read_file_string",
+    "scan_coverage",
+    "scan_files",
+    "scan_hits",
+    "search",
+    "search_files",
+    "search_text",
+    "stream_coverage",
+    "stream_files",
+    "stream_hits",
+]
+
+# Where each name comes from. Errors are found without a table: they all come from one module.
+_HOMES = {
+    "CancelToken": "_core",
+    "SearchResult": "result",
+    "compute_file_hash": "files",
+    "explain": "explanation",
+    "get_file_info": "listing",
+    "glob_files": "listing",
+    "list_directory": "listing",
+    "read_file": "files",
+    "read_file_chunks": "files",
+    "read_file_lines": "files",
+    "read_file_string": "files",
+    "scan_coverage": "scan",
+    "scan_files": "scan",
+    "scan_hits": "scan",
+    "search": "searches",
+    "search_files": "searches",
+    "search_text": "searches",
+    "stream_coverage": "streams",
+    "stream_files": "streams",
+    "stream_hits": "streams",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+    # Found once, it is an ordinary attribute.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__doc__", "__name__", "__path__"])
+
+
+del _forks

@@ -1,0 +1,121 @@
+"""The Rust core, as the Python package uses it. Not public, but for `CancelToken`: use `vespera_file_ops` itself."""
+
+from collections.abc import Iterator
+from typing import Literal, Protocol, final
+
+class ArrowArray(Protocol):
+    """One record batch, in the Arrow PyCapsule interface."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+class ArrowStream(Protocol):
+    """Record batches one after the other, in the Arrow PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class CancelToken:
+    """Stops the calls that were given it as `cancel=`, from any thread.
+
+    One token may be given to several calls; once cancelled it stays so.
+
+    Example:
+        >>> import vespera_file_ops as vfo
+        >>> token = vfo.CancelToken()
+        >>> token.cancel()
+        >>> token.cancelled
+        True
+    """
+
+    def __new__(cls) -> CancelToken: ...
+    def cancel(self) -> None:
+        """Stop every call that holds this token, within a tenth of a second."""
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+
+@final
+class Request:
+    """A validated scan, not started; a bad argument raises here and names itself."""
+
+    def __new__(cls, table: str, sources: list[tuple[bytes, bool]], options: dict[str, object]) -> Request: ...
+    def schema(self, table: str, *, views: bool = True, timestamps: str = "ns") -> ArrowArray:
+        """An empty batch of one of its tables."""
+    def open(
+        self,
+        *,
+        columns: dict[str, list[str]] | None = None,
+        n_rows: int | None = None,
+        views: bool = True,
+        timestamps: str = "ns",
+        prefilter: list[str] | None = None,
+    ) -> Scan:
+        """Start it. With `prefilter` (file-level columns) it asks for a mask before it opens any file."""
+    def stream(self, table: str, *, columns: list[str] | None, timestamps: str) -> TableStream:
+        """One of its tables as a stream that starts a fresh scan for each consumer."""
+
+@final
+class Scan:
+    """A running scan. Every method releases the interpreter while it waits, and notices Ctrl-C on the main thread."""
+
+    def next(
+        self, timeout: float
+    ) -> (
+        tuple[Literal["files", "hits", "coverage"], ArrowArray]
+        | tuple[Literal["mask"], MaskRequest]
+        | tuple[Literal["end"], None]
+        | None
+    ):
+        """The next event, or None if there was none within the time."""
+    def advance(self, timeout: float) -> bool:
+        """Gather rows for up to that many seconds; True when the scan is complete."""
+    def take(self, table: str) -> ArrowStream:
+        """Everything that `advance` has gathered of one table."""
+    def summary(self) -> dict[str, int | bool | float]:
+        """What the finished scan counted."""
+    def progress(self) -> dict[str, int]:
+        """Files, bytes and hits so far."""
+    def close(self) -> None:
+        """Stop the workers and join them."""
+
+@final
+class MaskRequest:
+    """A question that a scan waits for: which of these entries to open."""
+
+    @property
+    def rows(self) -> ArrowArray:
+        """The walked entries, with the columns that were named as `prefilter`."""
+    def answer(self, mask: bytes) -> None:
+        """One byte for each row: 1 opens it, 0 leaves it out."""
+
+@final
+class TableStream:
+    """A table as an Arrow stream: every consumer that takes it starts a scan of its own.
+
+    DuckDB, pyarrow, pandas and Daft take it as it is; iterating over it gives record batches.
+    """
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __iter__(self) -> Iterator[ArrowArray]: ...
+
+def read_bytes(path: bytes, *, strategy: str, cancel: CancelToken | None) -> bytes:
+    """The content of a file."""
+
+def read_string(path: bytes, *, encoding: str, errors: str, strategy: str, cancel: CancelToken | None) -> str:
+    """The decoded content of a file."""
+
+def read_lines(path: bytes, *, encoding: str, errors: str, strategy: str, cancel: CancelToken | None) -> ArrowStream:
+    """The lines of a file, as the one column `line`."""
+
+def read_chunks(path: bytes, *, chunk_size: int, strategy: str) -> Iterator[bytes]:
+    """The content of a file in pieces."""
+
+def hash_file(path: bytes, *, strategy: str, cancel: CancelToken | None) -> str:
+    """The BLAKE3 hash of a file, in hexadecimal."""
+
+def counters() -> dict[str, int]:
+    """What this process has done so far: folders listed, files described, files opened, bytes read."""
+
+def rows(batch: ArrowArray) -> dict[str, list[object]]:
+    """A batch as Python lists, by column."""

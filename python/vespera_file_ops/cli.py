@@ -1,0 +1,342 @@
+"""The command `vfo`: the same scans as in Python, as a table on the terminal or in a file.
+
+The default table is made without Polars, which takes longer to import than a small search lasts; only the other formats
+and `--sql` load it. Exit status: 0 with rows, 1 without, 2 on an error. A search is complete only if its ledger says
+so; if not, a line on stderr says what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO, TYPE_CHECKING, cast
+
+from . import _core
+from .cli_arguments import parse, search_options, walk_options
+from .cli_table import TextTable, value_text, visible
+from .errors import ArgumentError, VfoError
+from .ledger import Summary, incomplete_text, ledger_text
+from .paths import encode_path
+from .request import ScanRequest
+
+if TYPE_CHECKING:
+    import argparse
+
+    import polars as pl
+
+__all__ = ["main"]
+
+# How long a wait for rows may last before the table is given the chance to show what it holds.
+_BOX_SECONDS = 0.1
+_INTERRUPTED = 130
+
+_BY_EXTENSION = {
+    ".csv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".ipc": "arrow",
+    ".feather": "arrow",
+}
+_FILES_COLUMNS = ("kind", "size", "modified", "path", "blake3", "error")
+_HITS_COLUMNS = ("path", "line_number", "line")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns its exit status."""
+    try:
+        try:
+            return _run(arguments)
+        except BrokenPipeError:
+            # The reader (`| head`) has what it wanted. What Python would flush at exit has nowhere to go either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except Exception as error:
+            if "(os error 32)" in str(error):
+                # A closed pipe, as Polars' sinks report it.
+                return 0
+            if not isinstance(error, (VfoError, TypeError, ValueError, OSError)) and not _is_polars_error(error):
+                raise
+            print(f"vfo: {visible(str(error))}", file=sys.stderr)
+            return 2
+    except KeyboardInterrupt:
+        try:
+            sys.stdout.flush()
+        finally:
+            # Polars raises a second KeyboardInterrupt, which would arrive here or later, and end in a traceback.
+            os._exit(_INTERRUPTED)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    given = parse(arguments)
+    commands: dict[str, Callable[[argparse.Namespace], int]] = {
+        "search": _search,
+        "files": _files,
+        "info": _info,
+        "hash": _hash,
+        "read": _read,
+    }
+    return commands[given.command](given)
+
+
+def _search(given: argparse.Namespace) -> int:
+    positional = list(given.positional)
+    patterns = given.pattern or positional[:1]
+    if not patterns:
+        raise ArgumentError("a pattern is needed: vfo search PATTERN [SOURCE ...]")
+    source = _source(positional if given.pattern else positional[1:])
+    options = {**search_options(given), "patterns": patterns}
+    request = ScanRequest("hits", source, options)
+    if _plain(given):
+        shown = _columns(given) or [*_HITS_COLUMNS, *(("before", "after") if given.context else ())]
+        extra = [] if given.columns else ["column_number", "matched"]
+        return _show(given, request, shown, [*shown, *extra])
+    without = ("context", "captures", "raw_bytes")
+    tables = [
+        request,
+        ScanRequest("coverage", source, {name: value for name, value in options.items() if name not in without}),
+        ScanRequest("files", source, walk_options(given)),
+    ]
+    return _export(given, tables)
+
+
+def _files(given: argparse.Namespace) -> int:
+    options = walk_options(given) | ({"blake3": True} if given.blake3 else {})
+    request = ScanRequest("files", _source(given.source), options)
+    if not _plain(given):
+        return _export(given, [request])
+    shown = _columns(given) or [name for name in _FILES_COLUMNS if name != "blake3" or given.blake3]
+    return _show(given, request, shown, shown)
+
+
+def _info(given: argparse.Namespace) -> int:
+    options: dict[str, object] = {"describe_only": True, **({"blake3": True} if given.blake3 else {})}
+    request = ScanRequest("files", _one_or_list(given.source), options, argument="path", globs=False)
+    if not _plain(given):
+        return _export(given, [request])
+    if given.columns:
+        shown = _columns(given)
+        return _show(given, request, shown, shown)
+    rows = 0
+    with _output(given) as out:
+
+        def write(batch: dict[str, list[object]]) -> None:
+            nonlocal rows
+            width = max(map(len, batch))
+            for at in range(len(batch["path"])):
+                filled = {name: value_text(name, values[at]) for name, values in batch.items()}
+                out.write("\n" if rows else "")
+                out.writelines(f"{name:{width}}  {text}\n" for name, text in filled.items() if text)
+                rows += 1
+            out.flush()
+
+        _drain(request, None, write)
+    return 0 if rows else 1
+
+
+def _hash(given: argparse.Namespace) -> int:
+    options = {**walk_options(given), "blake3": True}
+    request = ScanRequest("files", _one_or_list(given.source), options, argument="path")
+    if not _plain(given) or given.columns:
+        import polars as pl
+
+        columns = _columns(given) or ["path", "blake3", "error"]
+        return _export(given, [request], columns, pl.col("blake3").is_not_null() | pl.col("error").is_not_null())
+    rows = failures = 0
+    with _output(given) as out:
+
+        def write(batch: dict[str, list[object]]) -> None:
+            nonlocal rows, failures
+            for path, digest, error in zip(batch["path"], batch["blake3"], batch["error"], strict=True):
+                if digest is not None:
+                    # What b3sum prints, so that `b3sum --check` reads it.
+                    out.write(f"{digest}  {visible(str(path))}\n")
+                    rows += 1
+                elif error is not None:
+                    print(f"vfo: {visible(str(path))}: {visible(str(error))}", file=sys.stderr)
+                    failures += 1
+            out.flush()
+
+        _drain(request, ["path", "blake3", "error"], write)
+    return 2 if failures else 0 if rows else 1
+
+
+def _read(given: argparse.Namespace) -> int:
+    paths = [encode_path("path", path) for path in given.source]
+    if not _plain(given) or given.columns:
+        return _export_lines(given)
+    empty = True
+    with _output_bytes(given) as out:
+        for path in paths:
+            if given.encoding is None:
+                for chunk in _core.read_chunks(path, chunk_size=1 << 20, strategy="auto"):
+                    empty = empty and not chunk
+                    out.write(chunk)
+            else:
+                text = _core.read_string(path, encoding=given.encoding, errors="strict", strategy="auto", cancel=None)
+                empty = empty and not text
+                out.write(text.encode())
+        out.flush()
+    return 1 if empty else 0
+
+
+def _export_lines(given: argparse.Namespace) -> int:
+    """The lines of files as a table with path, line_number and line."""
+    import polars as pl
+
+    from .cli_export import write
+    from .files import read_file_lines
+
+    tables = []
+    for path in given.source:
+        lines = read_file_lines(path, encoding=given.encoding or "auto")
+        numbers = pl.int_range(1, lines.len() + 1, dtype=pl.Int64, eager=True).alias("line_number")
+        tables.append(pl.DataFrame([numbers, lines]).select(pl.lit(path).alias("path"), pl.all()).lazy())
+    frame = pl.concat(tables)
+    if given.sql is not None:
+        frame = pl.SQLContext({"lines": frame}, eager=False).execute(given.sql)
+    elif given.columns:
+        frame = frame.select(_columns(given))
+    return _write_frame(given, frame, write)
+
+
+def _show(given: argparse.Namespace, request: ScanRequest, shown: Sequence[str], needed: Sequence[str]) -> int:
+    """Run a scan and show it as a table; then say on stderr what is missing."""
+    with _output(given) as out:
+        terminal = given.output is None and sys.stdout.isatty()
+        table = TextTable(shown, out, terminal=terminal, colour=_coloured(given, terminal=terminal))
+        summary = _drain(request, list(dict.fromkeys(needed)), table.add, table.tick)
+        table.finish()
+    _report(given, request, summary)
+    return 0 if table.rows else 1
+
+
+def _drain(
+    request: ScanRequest,
+    columns: list[str] | None,
+    take: Callable[[dict[str, list[object]]], None],
+    idle: Callable[[], None] | None = None,
+) -> Summary:
+    """Run a scan to its end, giving each batch to `take` as Python lists."""
+    known = list(_core.rows(request.build().schema(request.table)))
+    for name in columns or ():
+        if name not in known:
+            raise ArgumentError(f"columns: {request.table} has no column {name!r}; it has {', '.join(known)}")
+    scan = request.build().open(columns={request.table: known if columns is None else columns})
+    try:
+        while True:
+            event = scan.next(_BOX_SECONDS)
+            if event is None:
+                if idle is not None:
+                    idle()
+            elif event[0] == "end":
+                return scan.summary()
+            elif event[0] != "mask":
+                take(_core.rows(event[1]))
+    finally:
+        scan.close()
+
+
+def _export(
+    given: argparse.Namespace,
+    requests: Sequence[ScanRequest],
+    columns: Sequence[str] | None = None,
+    where: pl.Expr | None = None,
+) -> int:
+    """Write the first request's table, or the answer to --sql over all of them, through Polars."""
+    from .cli_export import query, scanned, write
+
+    summaries: list[Summary] = []
+    if given.sql is not None:
+        if given.columns:
+            raise ArgumentError("columns: the query of --sql says which columns it gives")
+        frame = query(requests, given.sql, summaries.append)
+    else:
+        frame = scanned(requests[0], columns or _columns(given) or None, where, summaries.append)
+    status = _write_frame(given, frame, write)
+    # A query that stops early (LIMIT) has no summary: it asked for no more.
+    if summaries:
+        _report(given, requests[0], summaries[-1])
+    return status
+
+
+def _write_frame(
+    given: argparse.Namespace, frame: pl.LazyFrame, write: Callable[[pl.LazyFrame, str, IO[bytes]], int]
+) -> int:
+    form = _format(given)
+    if form != "table":
+        if form in {"parquet", "arrow"} and given.output is None and sys.stdout.isatty():
+            raise ArgumentError(f"format: {form} is not for a terminal; use --output")
+        with _output_bytes(given) as binary:
+            return 0 if write(frame, form, binary) else 1
+    collected = frame.collect()
+    with _output(given) as out:
+        terminal = given.output is None and sys.stdout.isatty()
+        table = TextTable(collected.columns, out, terminal=terminal, colour=_coloured(given, terminal=terminal))
+        table.add(collected.to_dict(as_series=False))
+        table.finish()
+    return 0 if collected.height else 1
+
+
+def _report(given: argparse.Namespace, request: ScanRequest, summary: Summary) -> None:
+    if request.table != "hits":
+        return
+    if given.ledger:
+        print(ledger_text(summary), file=sys.stderr)
+    missing = incomplete_text(summary, cut_expected=request.asks_for_cut)
+    if missing is not None:
+        advice = '; --sql "select path, status, error from coverage" names each file'
+        print(f"vfo: {missing}{advice}", file=sys.stderr)
+
+
+def _source(paths: Sequence[str]) -> str | list[str]:
+    return _one_or_list(paths) if paths else "."
+
+
+def _one_or_list(paths: Sequence[str]) -> str | list[str]:
+    return paths[0] if len(paths) == 1 else list(paths)
+
+
+def _columns(given: argparse.Namespace) -> list[str]:
+    return [name.strip() for name in given.columns.split(",") if name.strip()] if given.columns else []
+
+
+def _format(given: argparse.Namespace) -> str:
+    if given.format is not None:
+        return cast("str", given.format)
+    return _BY_EXTENSION.get(os.path.splitext(given.output or "")[1].lower(), "table")
+
+
+def _plain(given: argparse.Namespace) -> bool:
+    """Whether the answer is shown without Polars."""
+    return _format(given) == "table" and given.sql is None
+
+
+def _coloured(given: argparse.Namespace, *, terminal: bool) -> bool:
+    if given.color != "auto":
+        return bool(given.color == "always")
+    return terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _output(given: argparse.Namespace) -> AbstractContextManager[IO[str]]:
+    if given.output is not None:
+        return open(given.output, "w", encoding="utf-8", newline="\n")
+    # Text that the terminal's encoding cannot show must not end the search.
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    return nullcontext(sys.stdout)
+
+
+def _output_bytes(given: argparse.Namespace) -> AbstractContextManager[IO[bytes]]:
+    return open(given.output, "wb") if given.output is not None else nullcontext(sys.stdout.buffer)
+
+
+def _is_polars_error(error: Exception) -> bool:
+    """Whether Polars refused the query; asked without importing it, because then it is loaded already."""
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(error, polars.exceptions.PolarsError)

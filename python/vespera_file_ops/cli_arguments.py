@@ -1,0 +1,158 @@
+"""What `vfo` takes on its command line, and how it becomes the options of a scan.
+
+An option has the name that it has in Python, with dashes; short forms are ripgrep's where it has one. argparse, and
+not a richer library: typer alone takes longer to import than a whole search of a small repository may last.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+__all__ = ["FORMATS", "parse", "search_options", "walk_options"]
+
+FORMATS = ("table", "csv", "ndjson", "json", "parquet", "arrow")
+
+_WALK_FLAGS = ("include_hidden", "follow_symlinks", "one_file_system", "absolute_paths")
+_WALK_VALUES = ("types", "max_depth", "max_file_size", "threads", "time_limit")
+_SEARCH_FLAGS = ("fixed_strings", "whole_word", "invert_match", "multiline")
+_SEARCH_VALUES = ("encoding", "max_hits", "max_hits_per_file", "max_line_bytes", "strategy")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, checked; `command` is the subcommand's name."""
+    return _parser().parse_args(arguments)
+
+
+def walk_options(given: argparse.Namespace) -> dict[str, object]:
+    """The walk's options, without those that were left at their default."""
+    options: dict[str, object] = {name: True for name in _WALK_FLAGS if getattr(given, name)}
+    options |= {name: getattr(given, name) for name in _WALK_VALUES if getattr(given, name) is not None}
+    # As with ripgrep's -g, one that begins with ! leaves out.
+    include = [glob for glob in given.include if not glob.startswith("!")]
+    exclude = [glob[1:] for glob in given.include if glob.startswith("!")] + given.exclude
+    if include:
+        options["include"] = include
+    if exclude:
+        options["exclude"] = exclude
+    if given.no_respect_ignore:
+        options["respect_ignore"] = False
+    if given.no_require_git:
+        options["require_git"] = False
+    if given.no_ordered:
+        options["ordered"] = False
+    return options
+
+
+def search_options(given: argparse.Namespace) -> dict[str, object]:
+    """The options of a search, those of its walk included."""
+    options = walk_options(given)
+    options |= {name: True for name in _SEARCH_FLAGS if getattr(given, name)}
+    options |= {name: getattr(given, name) for name in _SEARCH_VALUES if getattr(given, name) is not None}
+    if given.ignore_case or given.smart_case:
+        options["ignore_case"] = True if given.ignore_case else "smart"
+    if given.text:
+        options["binary"] = "text"
+    if given.context:
+        options["context"] = given.context
+    if given.captures:
+        options["captures"] = True
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vfo",
+        description="A file tree is a data frame: search, list, describe and hash files, as tables.",
+        epilog="Exit status: 0 with rows, 1 without, 2 on an error.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    search = commands.add_parser("search", help="the matches of a pattern, one row each")
+    search.add_argument("positional", nargs="*", metavar="PATTERN [SOURCE ...]", help="the pattern, and where to look")
+    _add_search(search)
+    _add_walk(search)
+    _add_output(search, "hits, coverage, files")
+
+    files = commands.add_parser("files", help="the entries below a folder, one row each")
+    files.add_argument("source", nargs="*", help="folders, files or globs (default: the current directory)")
+    files.add_argument("--blake3", action="store_true", help="add the hash of each file's content")
+    _add_walk(files)
+    _add_output(files, "files")
+
+    info = commands.add_parser("info", help="everything that is known of an entry")
+    info.add_argument("source", nargs="+", metavar="path", help="files or folders")
+    info.add_argument("--blake3", action="store_true", help="add the hash of each file's content")
+    _add_output(info, "files")
+
+    digest = commands.add_parser("hash", help="the BLAKE3 hash of each file")
+    digest.add_argument("source", nargs="+", metavar="path", help="files, or folders for all files below")
+    _add_walk(digest)
+    _add_output(digest, "files")
+
+    read = commands.add_parser("read", help="the content of a file")
+    read.add_argument("source", nargs="+", metavar="path", help="files")
+    read.add_argument("-E", "--encoding", help='decode it from this encoding, or "auto"; without it, the bytes')
+    _add_output(read, "lines")
+    return parser
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the search")
+    flag, value = _adders(group)
+    group.add_argument("-e", "--pattern", action="append", default=[], help="a pattern; may be given several times")
+    flag("-F", "--fixed-strings", "patterns are plain text")
+    flag("-i", "--ignore-case", "ignore case")
+    flag("-S", "--smart-case", "ignore case unless a pattern has a capital letter")
+    flag("-w", "--whole-word", "only whole words")
+    flag("-v", "--invert-match", "the lines that no pattern matches")
+    flag("-U", "--multiline", "a match may span lines")
+    flag("-a", "--text", "search files with NUL bytes as well (binary=text)")
+    value("-E", "--encoding", str, "decode files from this encoding (default: by their BOM, else UTF-8)")
+    value("-C", "--context", int, "show so many lines around each hit")
+    flag(None, "--captures", "add the pattern's groups")
+    value("-m", "--max-hits-per-file", int, "the first so many hits of each file")
+    value(None, "--max-hits", int, "the first so many hits")
+    value(None, "--max-line-bytes", int, "cut longer lines around their match")
+    value(None, "--strategy", str, "how content is read: auto, buffered, mmap or stream")
+    flag(None, "--ledger", "say on stderr what was found and searched")
+
+
+def _add_walk(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("which entries")
+    flag, value = _adders(group)
+    group.add_argument("-g", "--include", action="append", default=[], metavar="GLOB", help="only these; !GLOB: not")
+    group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave these out")
+    group.add_argument("-t", "--type", action="append", dest="types", metavar="TYPE", help="only files of this type")
+    group.add_argument(
+        "-.", "--hidden", "--include-hidden", action="store_true", dest="include_hidden", help="hidden entries as well"
+    )
+    flag(None, "--no-respect-ignore", "ignored entries as well")
+    flag(None, "--no-require-git", "read .gitignore files outside a repository too")
+    flag("-L", "--follow-symlinks", "enter symlinked folders")
+    value("-d", "--max-depth", int, "how many levels below the source")
+    value(None, "--max-file-size", int, "leave out larger files (bytes)")
+    flag(None, "--one-file-system", "stay on the source's file system")
+    flag(None, "--absolute-paths", "give paths from the root")
+    flag(None, "--no-ordered", "rows as they come")
+    value("-j", "--threads", int, "at most so many workers")
+    value(None, "--time-limit", float, "stop after so many seconds")
+
+
+def _add_output(parser: argparse.ArgumentParser, tables: str) -> None:
+    group = parser.add_argument_group("the output")
+    group.add_argument("-f", "--format", choices=FORMATS, help="default: by --output's extension, else table")
+    group.add_argument("-o", "--output", metavar="FILE", help="write there instead of to the standard output")
+    group.add_argument("--columns", metavar="NAMES", help="these columns, separated by commas")
+    group.add_argument("--sql", metavar="QUERY", help=f"a query over the tables: {tables}")
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+
+
+def _adders(group: argparse._ArgumentGroup):  # type: ignore[no-untyped-def]  # two local helpers
+    def flag(short: str | None, name: str, text: str) -> None:
+        group.add_argument(*([short] if short else []), name, action="store_true", help=text)
+
+    def value(short: str | None, name: str, kind: type, text: str) -> None:
+        group.add_argument(*([short] if short else []), name, type=kind, help=text)
+
+    return flag, value

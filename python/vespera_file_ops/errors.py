@@ -1,0 +1,115 @@
+"""The exceptions and the one warning of this package.
+
+Every exception is a `VfoError`, and each leaf is also the builtin that a Python user would catch: code that says
+`except FileNotFoundError` keeps working. The Rust core looks the classes up here by name and constructs each as
+`cls(message, path=..., errno=...)`; the message says what was asked, of which path, and what to do.
+
+A bad *argument* raises one of these at the call. A bad *file* never does inside a scan: it is a row of the table, with
+its reason in `error`.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+__all__ = [
+    "AccessDeniedError",
+    "ArgumentError",
+    "CancelledError",
+    "ChangedError",
+    "DecodeError",
+    "FileSystemError",
+    "ForkedProcessError",
+    "IncompleteSearchWarning",
+    "InternalError",
+    "LimitError",
+    "PathNotFoundError",
+    "PatternError",
+    "VfoError",
+]
+
+
+def _rebuild(cls: type[VfoError], message: str, path: str | None, errno: int | None) -> VfoError:
+    """Make an exception again from what `VfoError.__reduce__` kept of it."""
+    return cls(message, path=path, errno=errno)
+
+
+class VfoError(Exception):
+    """Everything that this package raises.
+
+    Arguments:
+        message: What was asked, of which path, and what to do about it.
+        path: The path that it is about, as `os.fsdecode` gives it; None where no single path is to blame.
+        errno: The system's error number; None where the failure was not the system's.
+    """
+
+    path: str | None
+
+    def __init__(self, message: str = "", *, path: str | None = None, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        # OSError has its own slots for these two. It fills `filename` only from a positional call, whose `str()`
+        # would then replace the message.
+        self.errno = errno
+        if isinstance(self, OSError):
+            system = cast("OSError", self)
+            system.filename = path
+            system.strerror = message
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.message, self.path, self.errno))
+
+
+class ArgumentError(VfoError, ValueError):
+    """An argument has a value that the call does not take; the message names it and says what it may be."""
+
+
+class PatternError(VfoError, ValueError):
+    """A pattern or a glob does not parse, or would cost too much to run."""
+
+
+class DecodeError(VfoError, ValueError):
+    """The content is not valid in the encoding that it was read with; the message names the byte that is wrong."""
+
+
+class LimitError(VfoError, ValueError):
+    """A bound of this package was reached; the message names the way around it."""
+
+
+class PathNotFoundError(VfoError, FileNotFoundError):
+    """The path names nothing."""
+
+
+class AccessDeniedError(VfoError, PermissionError):
+    """The system refused access to the path."""
+
+
+class ChangedError(VfoError, OSError):
+    """The file changed while it was read, so no consistent content can be given; read it again."""
+
+
+class FileSystemError(VfoError, OSError):
+    """Any other failure that the system reported; `errno` tells which."""
+
+
+class CancelledError(VfoError):
+    """The caller's `CancelToken` stopped the work, and the result has no ledger that could say what is missing."""
+
+
+class ForkedProcessError(VfoError, RuntimeError):
+    """The call needs Polars in a process that was forked from one that had loaded it, where its engine would hang."""
+
+
+class InternalError(VfoError, RuntimeError):
+    """A defect of this package, caught before it could harm its host; please report it."""
+
+
+class IncompleteSearchWarning(UserWarning):
+    """An eager search that returns no ledger could not search everything it found.
+
+    `vespera_file_ops.search` returns the ledger, which names each file that was left out, and why.
+    """

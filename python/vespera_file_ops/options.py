@@ -1,0 +1,192 @@
+"""Every option of every scan: its name, type, default and meaning, each written down once.
+
+The functions take their options as `**options`, typed by the TypedDicts below, which is what a type checker and an
+editor read. `documented` turns the same names into what `help()` and Jupyter show: real keyword-only parameters in the
+signature and a section in the docstring. A test keeps the two in step. The values are checked by the Rust core when
+the function is called; here only the names are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, TypeVar
+
+from .tables import Column, column_lines
+
+if TYPE_CHECKING:
+    from ._core import CancelToken
+
+__all__ = [
+    "CoverageOptions",
+    "FilesOptions",
+    "HitsOptions",
+    "SearchOptions",
+    "StrategyName",
+    "WalkOptions",
+]
+
+StrategyName = Literal["auto", "buffered", "mmap", "stream"]
+Texts = str | Iterable[str]
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+class WalkOptions(TypedDict, total=False):
+    """Which entries a scan takes, in which order, and for how long: shared by all scans."""
+
+    include: Texts | None
+    exclude: Texts | None
+    types: Texts | None
+    include_hidden: bool
+    respect_ignore: bool
+    require_git: bool
+    follow_symlinks: bool
+    max_depth: int | None
+    max_file_size: int | None
+    one_file_system: bool
+    absolute_paths: bool
+    ordered: bool
+    threads: int | None
+    time_limit: float | None
+    cancel: CancelToken | None
+
+
+class FilesOptions(WalkOptions, total=False):
+    """The options of a scan of entries."""
+
+    blake3: bool
+
+
+class SearchOptions(WalkOptions, total=False):
+    """What a pattern means, and how much of each match is told: shared by all searches."""
+
+    fixed_strings: bool
+    ignore_case: bool | Literal["smart"]
+    whole_word: bool
+    invert_match: bool
+    multiline: bool
+    encoding: str
+    binary: Literal["stop", "text"]
+    max_hits: int | None
+    max_hits_per_file: int | None
+    max_line_bytes: int
+    strategy: StrategyName
+
+
+class HitsOptions(SearchOptions, total=False):
+    """The options of a search that gives hits."""
+
+    context: int
+    captures: bool
+    raw_bytes: bool
+
+
+class CoverageOptions(SearchOptions, total=False):
+    """The options of a search that gives its ledger."""
+
+    include_ignored: bool
+
+
+class CompleteOptions(HitsOptions, CoverageOptions, total=False):
+    """The options of a search that gives hits and ledger."""
+
+
+class Option(NamedTuple):
+    """One option as the documentation shows it."""
+
+    default: object
+    shape: str
+    meaning: str
+
+
+_WALK: dict[str, Option] = {
+    "include": Option(None, "glob or list", "take only what one of these matches; a folder takes all below it"),
+    "exclude": Option(None, "glob or list", "leave out what one of these matches; folders are not entered"),
+    "types": Option(None, "str or list", 'take only files of these types, by ripgrep\'s names ("py", "rust", "md")'),
+    "include_hidden": Option(False, "bool", "take names that begin with a dot as well; `.git` is never entered"),
+    "respect_ignore": Option(True, "bool", "leave out what .gitignore, .ignore, .rgignore and git's excludes name"),
+    "require_git": Option(True, "bool", "read .gitignore files only inside a git repository"),
+    "follow_symlinks": Option(False, "bool", "enter symlinked folders and read symlinked files, each of them once"),
+    "max_depth": Option(None, "int", "how many levels below the source to go; 1 is what lies directly in it"),
+    "max_file_size": Option(None, "int, bytes", "leave out larger files (a search lists them as `too_large`)"),
+    "one_file_system": Option(False, "bool", "do not enter folders that lie on another file system"),
+    "absolute_paths": Option(False, "bool", "give `path` from the root, instead of joined to the source as written"),
+    "ordered": Option(True, "bool", "rows by path, in byte order of its components; False: as they come"),
+    "threads": Option(None, "int", "at most so many workers; None: one a core"),
+    "time_limit": Option(None, "seconds", "stop then, and give what is finished; coverage says `not_reached`"),
+    "cancel": Option(None, "CancelToken", "stop when `cancel()` is called on it, from any thread"),
+}
+_FILES: dict[str, Option] = {
+    "blake3": Option(False, "bool", "add the column `blake3`: the hash of a regular file's content, in hexadecimal"),
+}
+_SEARCH: dict[str, Option] = {
+    "fixed_strings": Option(False, "bool", "patterns are plain text, not regular expressions"),
+    "ignore_case": Option(False, 'bool or "smart"', '"smart": ignore case unless a pattern has a capital letter'),
+    "whole_word": Option(False, "bool", "only matches with no word character on either side"),
+    "invert_match": Option(False, "bool", "one row for each line that no pattern matches"),
+    "multiline": Option(False, "bool", "a match may span lines; a file is then searched in one piece"),
+    "encoding": Option("auto", "str", 'a WHATWG encoding label; "auto": by the BOM, else UTF-8'),
+    "binary": Option("stop", '"stop" or "text"', '"stop": a NUL byte ends the search of a file; "text": it does not'),
+    "max_hits": Option(None, "int", "the first so many rows of the table"),
+    "max_hits_per_file": Option(None, "int", "the first so many rows of each file"),
+    "max_line_bytes": Option(65536, "int, bytes", "longer lines are cut around their match"),
+    "strategy": Option("auto", "str", 'how content is read: "auto" (by size), "buffered", "mmap" or "stream"'),
+}
+_HITS: dict[str, Option] = {
+    "context": Option(0, "int, lines", "add `before` and `after`: so many lines around the hit"),
+    "captures": Option(False, "bool", "add `captures`: the pattern's groups, with their names and ranges"),
+    "raw_bytes": Option(False, "bool", "add `matched_bytes` and `line_bytes`, where text had to be repaired"),
+}
+_COVERAGE: dict[str, Option] = {
+    "include_ignored": Option(False, "bool", "a row as well for what was left out, with the rule in `excluded_by`"),
+}
+
+FILES = {**_WALK, **_FILES}
+HITS = {**_SEARCH, **_HITS, **_WALK}
+COVERAGE = {**_SEARCH, **_COVERAGE, **_WALK}
+COMPLETE = {**_SEARCH, **_HITS, **_COVERAGE, **_WALK}
+
+
+def without(options: Mapping[str, Option], *names: str) -> dict[str, Option]:
+    """The same options but these."""
+    return {name: option for name, option in options.items() if name not in names}
+
+
+def documented(options: Mapping[str, Option], columns: tuple[Column, ...] = ()) -> Callable[[Function], Function]:
+    """Show these options in a function's signature and docstring, instead of its `**options`.
+
+    The docstring's lines `{options}` and `{columns}` are replaced by the lists.
+    """
+
+    def decorate(function: Function) -> Function:
+        described: Any = function
+        signature = inspect.signature(function)
+        parameters = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        taken = {p.name for p in parameters}
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+            for name, option in options.items()
+            if name not in taken
+        ]
+        described.__signature__ = signature.replace(parameters=parameters)
+        lines = [
+            f"        {name} ({option.shape}, default {option.default!r}): {option.meaning}."
+            for name, option in options.items()
+        ]
+        if function.__doc__ is not None:
+            text = function.__doc__.replace("        {options}", "\n".join(lines))
+            described.__doc__ = text.replace("        {columns}", column_lines(columns))
+        return function
+
+    return decorate
+
+
+def checked(function: str, given: Mapping[str, object], known: Mapping[str, Option]) -> dict[str, object]:
+    """The given options as the core takes them; a name that is not known raises and suggests the one meant."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known)}"
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
+    return dict(given)

@@ -1,0 +1,77 @@
+"""What a caller may write where a path or a source is asked for, and how it reaches the core.
+
+The core takes bytes, because a name on disk is bytes. Text goes there through `os.fsencode`, so that what
+`os.listdir` gave (surrogates included) names the same file again. Only a `str` can be a glob: bytes and `os.PathLike`
+always name exactly one thing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from .errors import ArgumentError
+
+    PathArgument: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+    """One path: str, bytes or os.PathLike."""
+
+    SourceArgument: TypeAlias = PathArgument | Iterable[PathArgument]
+    """One path or glob, or several of them."""
+
+
+def encode_path(name: str, path: PathArgument) -> bytes:
+    """The bytes of one path; `name` is the argument's name, for the error."""
+    if not is_path(path):
+        raise TypeError(f"{name}: a path is a str, bytes or os.PathLike, not {type(path).__name__}")
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise _bad(f"{name}: not a path in the file system's encoding: {error}", path) from None
+    if not encoded:
+        raise _bad(f'{name}: an empty path names nothing; "." is the current directory', path)
+    if b"\0" in encoded:
+        raise _bad(f"{name}: a path cannot hold a NUL byte", path)
+    return encoded
+
+
+def encode_sources(name: str, source: SourceArgument, *, globs: bool = True) -> tuple[list[tuple[bytes, bool]], bool]:
+    """What the core takes as sources, and whether the caller gave a list.
+
+    Each source is its bytes and whether it may be a glob; `globs=False` takes every source literally.
+    """
+    if is_path(source):
+        return [(encode_path(name, source), globs and isinstance(source, str))], False
+    if isinstance(source, (bytearray, memoryview, Mapping)) or not isinstance(source, Iterable):
+        raise TypeError(f"{name}: a path (str, bytes, os.PathLike) or a list of paths, not {type(source).__name__}")
+    sources = [(encode_path(name, item), globs and isinstance(item, str)) for item in source]
+    if not sources:
+        raise _bad(f"{name}: the list holds no path", None)
+    return sources, True
+
+
+def is_path(value: object) -> TypeIs[PathArgument]:
+    """Whether this is one path, and not a list of them or something else."""
+    return isinstance(value, (str, bytes, os.PathLike))
+
+
+def text_list(name: str, value: object) -> list[str]:
+    """One str or several, as a list; `name` is the argument's name, for the error."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, (bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name}: a str or a list of str, not {type(value).__name__}")
+    items = list(value)
+    for item in items:
+        if not isinstance(item, str):
+            raise TypeError(f"{name}: every item is a str, not {type(item).__name__}")
+    return items
+
+
+def _bad(message: str, path: object) -> ArgumentError:
+    from .errors import ArgumentError
+
+    return ArgumentError(message, path=os.fsdecode(path) if isinstance(path, (str, bytes)) else None)

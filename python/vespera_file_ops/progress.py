@@ -1,0 +1,59 @@
+"""The progress bar of a long call, drawn by tqdm: in a terminal as text, in a notebook as a widget.
+
+The total is not known before the walk is over, so the bar counts instead of filling: files, and beside them bytes and
+hits. tqdm is imported when the first bar is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["ProgressBar", "byte_text"]
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+class ProgressBar:
+    """A bar for one run; a context manager that leaves the last state on the screen.
+
+    Arguments:
+        label: What stands before the count.
+        enabled: False draws nothing and imports nothing.
+    """
+
+    def __init__(self, label: str, *, enabled: bool) -> None:
+        self._bar = None
+        if enabled:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(desc=label, unit=" files", unit_scale=True)
+
+    def update(self, counted: Mapping[str, int]) -> None:
+        """Show what the scan has counted so far: `files`, `bytes` and `hits`."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{byte_text(counted['bytes'])}, {counted['hits']} hits", refresh=False)
+            self._bar.update(counted["files"] - self._bar.n)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def byte_text(count: int) -> str:
+    """A number of bytes as people read it: `1.5 MiB`."""
+    amount = float(count)
+    for unit in _UNITS:
+        if abs(amount) < 1024 or unit == _UNITS[-1]:
+            break
+        amount /= 1024
+    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"

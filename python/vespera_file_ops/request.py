@@ -1,0 +1,71 @@
+"""A scan that was asked for: the table, the sources and the options, as plain Python values.
+
+It is what a lazy frame holds: it can be pickled, and it makes a fresh Rust request for every run. Making one checks
+every argument, so that a mistake raises where it was made and not where the frame is collected. No Polars here: the
+command line and the Arrow streams start from this too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import _core
+from .errors import ArgumentError
+from .paths import encode_sources, text_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .paths import SourceArgument
+
+__all__ = ["ScanRequest", "pattern_list"]
+
+# Options that are one text or several.
+_TEXT_LISTS = ("include", "exclude", "types")
+
+
+class ScanRequest:
+    """One validated scan, ready to run any number of times.
+
+    Arguments:
+        table: "files", "hits", "coverage", or "search" for hits and coverage in one pass.
+        source: The `source` argument of the public function.
+        options: The other arguments, by name.
+        argument: The name of the source argument in that function, for its errors.
+        globs: Whether a str source may be a glob.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        source: SourceArgument,
+        options: dict[str, object],
+        *,
+        argument: str = "source",
+        globs: bool = True,
+    ) -> None:
+        sources, is_list = encode_sources(argument, source, globs=globs)
+        self.table = table
+        self.sources = sources
+        self.options: dict[str, object] = {"source_is_list": is_list}
+        for name, value in options.items():
+            if value is not None:
+                self.options[name] = text_list(name, value) if name in _TEXT_LISTS else value
+        self.build()
+
+    def build(self) -> _core.Request:
+        """The Rust request: validated, not started."""
+        return _core.Request(self.table, self.sources, self.options)
+
+    @property
+    def asks_for_cut(self) -> bool:
+        """Whether the caller limited the number of hits, so that cut files are no surprise."""
+        return "max_hits" in self.options or "max_hits_per_file" in self.options
+
+
+def pattern_list(pattern: str | Iterable[str]) -> list[str]:
+    """The patterns of a search, at least one."""
+    patterns = text_list("pattern", pattern)
+    if not patterns:
+        raise ArgumentError("pattern: the list holds no pattern")
+    return patterns

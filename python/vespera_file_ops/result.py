@@ -1,0 +1,46 @@
+"""What `search` returns, hits, coverage and summary of one pass; and the warning of searches that keep only hits."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import IncompleteSearchWarning
+from .ledger import Summary, incomplete_text, ledger_text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["SearchResult"]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Hits, coverage and summary of one pass over the files.
+
+    Attributes:
+        hits: One row a match; the columns of `scan_hits`.
+        coverage: One row for each file that was found, with what became of it; the columns of `scan_coverage`.
+        summary: What was counted: files by status, `hits`, `matched_lines`, `bytes_searched`, `seconds`, `complete`.
+    """
+
+    hits: pl.DataFrame
+    coverage: pl.DataFrame
+    summary: Summary
+
+    @property
+    def ledger(self) -> str:
+        """One line: `found 120 = searched 110 + binary 8 + unreadable 2; 31 hits`."""
+        return ledger_text(self.summary)
+
+    def __repr__(self) -> str:
+        return f"SearchResult({self.ledger})"
+
+
+def warn_if_incomplete(summary: Summary, *, cut_expected: bool, stacklevel: int) -> None:
+    """Warn, once a call, of what a search without ledger did not search."""
+    text = incomplete_text(summary, cut_expected=cut_expected)
+    if text is not None:
+        message = f"{text}; vespera_file_ops.search() names each file in its coverage"
+        warnings.warn(message, IncompleteSearchWarning, stacklevel=stacklevel + 1)

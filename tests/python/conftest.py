@@ -1,0 +1,61 @@
+"""What the Python tests share: the small tree of the documentation's examples, and the public functions' names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Every docstring's example runs in this tree, and the README speaks of nothing else.
+DEMO = {
+    ".git/HEAD": b"ref: refs/heads/main\n",
+    ".gitignore": b"*.log\n",
+    "README.md": b"# Demo\n\nTODO: write this\n",
+    "data/blob.bin": b"\x00\x01\x02",
+    "debug.log": b"TODO: never seen\n",
+    "src/app.py": b"import os\n\n\ndef main():\n    # TODO: parse arguments\n    return os.getpid()\n",
+    "src/lib.rs": b"fn main() {}\n",
+    "src/util.py": b"def helper():\n    return 1  # FIXME\n",
+}
+
+
+def make_tree(root: Path, files: dict[str, bytes]) -> Path:
+    """Write files, with the folders that they need."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Path]:
+    """The demo tree, as current directory."""
+    before = Path.cwd()
+    root = make_tree(tmp_path / "demo", DEMO)
+    os.chdir(root)
+    yield root
+    os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def mixed_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few dozen files that differ in every column that a query can ask for."""
+    files: dict[str, bytes] = {}
+    words = ["alpha", "beta", "TODO", "gamma", "FIXME"]
+    for folder in ("", "a/", "a/b/", "c d/", "e/f/g/"):
+        for number, extension in enumerate((".py", ".rs", ".md", "", ".txt")):
+            lines = [
+                f"{words[(number + line) % 5]} {folder} {line} {'x' * (line * number)}"
+                for line in range(number * 3 + 1)
+            ]
+            files[f"{folder}file{number}{extension}"] = "\n".join(lines).encode()
+    files["a/blob.bin"] = b"TODO\x00TODO\n"
+    files["a/utf8.txt"] = "TODO größer → 漢字\n".encode()
+    files["a/empty.txt"] = b""
+    root = make_tree(tmp_path_factory.mktemp("mixed"), files)
+    for at, path in enumerate(sorted(root.rglob("*"))):
+        os.utime(path, (1_700_000_000 + at * 1000, 1_700_000_000 + at * 1000))
+    return root

@@ -1,0 +1,52 @@
+"""Every public docstring's example runs, in the demo tree, and gives what it says."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import vespera_file_ops as vfo
+
+FUNCTIONS = [name for name in vfo.__all__ if inspect.isfunction(getattr(vfo, name))]
+
+
+def run_examples(text: str, name: str) -> doctest.TestResults:
+    """Run a docstring's examples; the report of a failure goes to stdout, where pytest shows it."""
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(test)
+    return doctest.TestResults(runner.failures, runner.tries)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_has_an_example_that_runs(name: str, demo: Path) -> None:
+    text = inspect.getdoc(getattr(vfo, name))
+    assert text is not None
+    result = run_examples(text, name)
+    assert result.attempted > 0, f"{name} has no example"
+    assert result.failed == 0
+
+
+def test_the_package_has_an_example_that_runs(demo: Path) -> None:
+    result = run_examples(inspect.getdoc(vfo) or "", "vespera_file_ops")
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_argument_is_documented(name: str) -> None:
+    function = getattr(vfo, name)
+    text = inspect.getdoc(function) or ""
+    assert "{" not in text.split("Example")[0], "a placeholder was left in the docstring"
+    assert "Raises:" in text
+    for parameter in inspect.signature(function).parameters:
+        assert f"\n    {parameter}" in text, f"{name} does not document {parameter}"
+
+
+@pytest.mark.parametrize("module", ["errors", "forks", "frames", "options", "paths", "predicates", "request", "tables"])
+def test_every_module_says_what_it_owns(module: str) -> None:
+    assert len(import_module(f"vespera_file_ops.{module}").__doc__ or "") > 80
