@@ -24,7 +24,7 @@ import vespera_file_ops as vfo
 PATTERNS = {"rare": "PM_RESUME", "common": "static", "regex": "[A-Z]+_SUSPEND"}
 
 _TEXT = pl.Struct({"text": pl.String})
-_RG_MESSAGE = {
+_RG_MESSAGE: dict[str, pl.DataType | type[pl.DataType]] = {
     "type": pl.String,
     "data": pl.Struct(
         {

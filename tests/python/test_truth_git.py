@@ -1,4 +1,4 @@
-"""What is listed equals `git ls-files -co --exclude-standard`, and why a file is left out equals `git check-ignore -v`."""
+"""What is listed equals `git ls-files -co --exclude-standard`; a left-out file names the rule of `git check-ignore`."""
 
 from __future__ import annotations
 
