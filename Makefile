@@ -1,0 +1,81 @@
+# One command each, with all its set-up, on a machine that has Rust (1.95 or newer) and Python (3.10 or newer):
+#
+#   make demo     build without the test tools, then show hits, files and a join of both for this repository
+#   make test     every test, Rust and Python
+#   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/tree.py)
+#   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
+#   make build    only the editable release install into .venv
+#
+# CARGO_FLAGS=--locked makes every Cargo call refuse a stale Cargo.lock (.ci/run sets it).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := demo
+
+# One target folder for every clone, so that the dependencies are compiled once in a life.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/vespera_file_ops/target
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PYTHON ?= python3
+CARGO_FLAGS ?=
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet
+RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
+# Several Rust tests start threads and count descriptors: nextest runs each in its own process.
+RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
+
+.PHONY: demo test test-rust test-python bench lint build owner clean
+
+demo: build
+	$(BIN)/python notebooks/demo.py
+
+test: test-rust test-python
+
+test-rust: owner
+	$(RUST_TESTS) --release $(CARGO_FLAGS)
+
+test-python: build $(VENV)/dev
+	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
+
+bench: build $(VENV)/dev
+	PATH="$(BIN):$$PATH" $(BIN)/python benches/tree.py
+
+lint: $(VENV)/dev owner
+	@for tool in fmt clippy; do cargo $$tool --version >/dev/null 2>&1 || \
+	  { echo "make lint needs cargo $$tool: rustup component add rustfmt clippy" >&2; exit 2; }; done
+	cargo fmt --check
+	PYO3_PYTHON=$(BIN)/python cargo clippy --release --all-targets --features python $(CARGO_FLAGS) -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+build: $(VENV)/built
+
+# The environment itself, with what the package and its build need and no more.
+$(VENV)/base: pyproject.toml tests/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --constraint tests/requirements.txt maturin polars cloudpickle tqdm
+	touch $@
+
+# The tools of the tests, the linters and the benchmark, in exact versions.
+$(VENV)/dev: $(VENV)/base
+	$(PIP) --requirement tests/requirements.txt
+	touch $@
+
+$(VENV)/built: $(VENV)/base $(RUST_SOURCES) | owner
+	PATH="$(BIN):$$PATH" VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet $(CARGO_FLAGS)
+	touch $@
+
+# Cargo tells two clones in one target folder apart by nothing but the age of their files: without this, a clone that
+# is older than another one's last build would get that one's library. Touching a file makes the crate itself new.
+owner:
+	@mkdir -p "$(CARGO_TARGET_DIR)"
+	@if [ "$$(cat "$(CARGO_TARGET_DIR)/vespera_clone" 2>/dev/null)" != "$(CURDIR)" ]; then \
+	  touch src/lib.rs tests/rust/main.rs; echo "$(CURDIR)" > "$(CARGO_TARGET_DIR)/vespera_clone"; fi
+
+clean:
+	rm -rf $(VENV) python/vespera_file_ops/_core*.so

@@ -1,0 +1,252 @@
+//! A file's content, pushed to whoever wants it, whichever reader brings it.
+//!
+//! The three readers stand behind one interface. Chunks are pushed into a sink that may say stop, so limits and
+//! cancellation need no flags here. The cheap path is the heart of the library's speed: a small file costs exactly one
+//! read into a reused buffer, and neither a stat nor a seek.
+//!
+//! This file also owns the answer to "did it change while I read it?": see [`ReadReport::changed`].
+
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::buffered::{self, ReadBuffer};
+use super::mmap::MappedFile;
+use super::root::{self, FileKind, FileStatus, TimeSpec};
+use super::strategy::{Strategy, Thresholds};
+use super::stream;
+
+/// What is read before anything is asked. It fits into a core's own cache, and holds all but a few files of a tree.
+const FIRST_READ: usize = 256 << 10;
+/// Two writes closer than this may carry the same time (a tick of the kernel's clock is at most 10 ms).
+const TICK: Duration = Duration::from_millis(20);
+
+/// A part of a file's content.
+///
+/// Its bytes may come from a memory map: look at them as bytes, copy what is validated, and believe nothing before
+/// [`Chunk::intact`] has said so *afterwards*.
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Where they begin in the file.
+    pub offset: u64,
+    /// Whether no bytes follow them.
+    pub last: bool,
+    /// Whether they are the whole file.
+    pub whole: bool,
+    map: Option<Mapped<'a>>,
+}
+
+/// What is needed to know whether a map still shows what the file holds.
+#[derive(Debug)]
+struct Mapped<'a> {
+    map: &'a MappedFile,
+    file: BorrowedFd<'a>,
+    before: Observation,
+}
+
+impl<'a> Chunk<'a> {
+    /// A whole content that lies in memory already.
+    #[must_use]
+    pub fn of_bytes(bytes: &'a [u8]) -> Self {
+        Self { bytes, offset: 0, last: true, whole: true, map: None }
+    }
+
+    /// Whether what was read from these bytes so far was the file's.
+    ///
+    /// False once mapped pages were lost or the mapped file changed; always true for bytes that were read, where a
+    /// change can only show when the whole file has been.
+    #[must_use]
+    pub fn intact(&self) -> bool {
+        let Some(mapped) = &self.map else { return true };
+        mapped.map.intact() && mapped.before.still_holds(mapped.file)
+    }
+}
+
+/// What reading a file came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadReport {
+    /// The reader that was used.
+    pub strategy: Strategy,
+    /// How many bytes were handed to the sink.
+    pub bytes: u64,
+    /// What the system said of the file before it was read, if it had to be asked.
+    pub status: Option<FileStatus>,
+    /// Whether the bytes may be a mixture of two contents. Promised for files of at least the size that is mapped, for
+    /// every map, and for [`ContentReader::read_checked`]; a small file is what its one read returned.
+    pub changed: bool,
+}
+
+/// Takes the chunks of one file, in order; the last one is marked.
+pub type Sink<'a> = &'a mut dyn FnMut(&Chunk<'_>) -> ControlFlow<()>;
+
+/// Reads one file after the other with buffers that it keeps. One a worker.
+#[derive(Debug)]
+pub struct ContentReader {
+    thresholds: Thresholds,
+    buffer: ReadBuffer,
+}
+
+impl ContentReader {
+    /// A reader with these thresholds; buffers are allocated when a file needs them.
+    #[must_use]
+    pub fn new(thresholds: Thresholds) -> Self {
+        Self { thresholds, buffer: ReadBuffer::default() }
+    }
+
+    /// The thresholds it was made with.
+    #[must_use]
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+
+    /// Reads an open file from its start, wherever its position is.
+    ///
+    /// `short_read_is_end` is what [`root::is_known_disk`] says of its device. There is always one last chunk unless
+    /// the sink stops earlier; that of an empty file is empty.
+    ///
+    /// # Errors
+    /// Whatever the system reports, and `InvalidInput` for what is no regular file.
+    pub fn read(&mut self, file: BorrowedFd<'_>, short_read_is_end: bool, sink: Sink<'_>) -> io::Result<ReadReport> {
+        if self.thresholds.forced.is_some() {
+            return self.read_described(file, short_read_is_end, false, 0, sink);
+        }
+        // A file that is smaller than the buffer ends in it; one that fills it may be large enough for a map.
+        let room = usize::try_from(self.thresholds.mmap_from).unwrap_or(usize::MAX).clamp(1, FIRST_READ);
+        let bytes = self.buffer.with_len(room, 0)?;
+        let filled = buffered::fill(file, bytes, 0, 0, short_read_is_end)?;
+        if !filled.ended {
+            return self.read_described(file, short_read_is_end, false, filled.len, sink);
+        }
+        let _ = sink(&Chunk::of_bytes(&bytes[..filled.len]));
+        Ok(ReadReport { strategy: Strategy::Buffered, bytes: filled.len as u64, status: None, changed: false })
+    }
+
+    /// The same, with [`ReadReport::changed`] promised whatever the size: for content and hashes that are handed out.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_checked(
+        &mut self,
+        file: BorrowedFd<'_>,
+        short_read_is_end: bool,
+        sink: Sink<'_>,
+    ) -> io::Result<ReadReport> {
+        self.read_described(file, short_read_is_end, true, 0, sink)
+    }
+
+    /// Reads a file whose size decides, of which the first `read` bytes are in the buffer.
+    fn read_described(
+        &mut self,
+        file: BorrowedFd<'_>,
+        short_read_is_end: bool,
+        checked: bool,
+        read: usize,
+        sink: Sink<'_>,
+    ) -> io::Result<ReadReport> {
+        let status = root::status_of(file)?;
+        if status.kind != FileKind::File {
+            return Err(buffered::not_a_regular_file());
+        }
+        // A file that has more than its size is one that the system makes up as it is read.
+        let made_up = !short_read_is_end && status.size < read.max(1) as u64;
+        let mut strategy = match self.thresholds.choose(status.size) {
+            _ if made_up => Strategy::Stream,
+            strategy => strategy,
+        };
+        let promised = !made_up && (checked || strategy == Strategy::Mmap || status.size >= self.thresholds.mmap_from);
+        let before = if promised { Observation::settled(file, status)? } else { Observation::of(status) };
+        let status = before.status;
+        // What was read before the first look at the file's times does not count for a promise about them.
+        let keep = if promised { 0 } else { read };
+
+        let map = if strategy == Strategy::Mmap { MappedFile::open(file, status.size) } else { None };
+        if map.is_none() && strategy == Strategy::Mmap {
+            strategy = Strategy::Buffered;
+        }
+        let mut lost = false;
+        let mut stopped = false;
+        let bytes = match strategy {
+            Strategy::Mmap | Strategy::Buffered => {
+                let bytes = if let Some(map) = &map {
+                    map.bytes()
+                } else {
+                    let slack = self.thresholds.stream_above;
+                    let len =
+                        buffered::read_whole(file, &mut self.buffer, keep, status.size, slack, short_read_is_end)?;
+                    self.buffer.get(len)
+                };
+                let mapped = map.as_ref().map(|map| Mapped { map, file, before });
+                let chunk = Chunk { map: mapped, ..Chunk::of_bytes(bytes) };
+                stopped = sink(&chunk).is_break();
+                lost = map.as_ref().is_some_and(|map| !map.intact());
+                bytes.len() as u64
+            }
+            Strategy::Stream => {
+                let end = short_read_is_end.then_some(status.size);
+                let mut emit = |bytes: &[u8], offset, last| {
+                    let flow = sink(&Chunk { bytes, offset, last, whole: last && offset == 0, map: None });
+                    stopped |= flow.is_break();
+                    flow
+                };
+                stream::read_chunks(file, &mut self.buffer, keep, self.thresholds.chunk_bytes, end, &mut emit)?
+            }
+        };
+        let wrong_length = short_read_is_end && !stopped && bytes != status.size;
+        let changed = promised && (lost || wrong_length || !before.still_holds(file));
+        drop(map);
+        self.give_back();
+        Ok(ReadReport { strategy, bytes, status: Some(status), changed })
+    }
+
+    /// A buffer that one forced or growing file needed is not kept for the rest of the worker's life.
+    fn give_back(&mut self) {
+        let streamed = self.thresholds.chunk_bytes.max(FIRST_READ + 1);
+        let mapped = usize::try_from(self.thresholds.mmap_from).unwrap_or(usize::MAX);
+        self.buffer.shrink_above(streamed.max(mapped.saturating_add(1)));
+    }
+}
+
+/// What a file looked like at one moment, and whether a later write is bound to show.
+#[derive(Debug, Clone, Copy)]
+struct Observation {
+    status: FileStatus,
+    settled: bool,
+}
+
+impl Observation {
+    fn of(status: FileStatus) -> Self {
+        Self { status, settled: true }
+    }
+
+    /// Waits until the file's last change is so old that another one cannot carry the same time.
+    ///
+    /// A file that is written all the while stays unsettled, and then counts as changed.
+    fn settled(file: BorrowedFd<'_>, mut status: FileStatus) -> io::Result<Self> {
+        for _ in 0..2 {
+            let Some(wait) = time_until_old(status.changed) else { return Ok(Self::of(status)) };
+            std::thread::sleep(wait);
+            status = root::status_of(file)?;
+        }
+        Ok(Self { status, settled: time_until_old(status.changed).is_none() })
+    }
+
+    fn still_holds(&self, file: BorrowedFd<'_>) -> bool {
+        self.settled && root::status_of(file).is_ok_and(|now| now.same_content_as(&self.status))
+    }
+}
+
+/// How long until `time` is a tick ago; `None` if it is, or lies so far ahead that waiting would not help.
+fn time_until_old(time: TimeSpec) -> Option<Duration> {
+    let seconds = u64::try_from(time.seconds).ok()?;
+    let then = UNIX_EPOCH.checked_add(Duration::new(seconds, time.nanos))?;
+    match SystemTime::now().duration_since(then) {
+        Ok(age) => TICK.checked_sub(age).filter(|left| !left.is_zero()),
+        Err(ahead) => Some(ahead.duration() + TICK).filter(|&wait| wait < 2 * TICK),
+    }
+}
+
+#[cfg(test)]
+mod tests;

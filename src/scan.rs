@@ -1,0 +1,448 @@
+//! The one pipeline: walk → read → operate → table.
+//!
+//! A [`ScanRequest`] is validated once and may be started often. A [`Scan`] is one run of it: workers list folders and
+//! work on spans of files ([`schedule`]), results leave in the order of rows, and the caller takes them one
+//! [`Step`] at a time, each within a time box. Dropping the scan stops its workers and waits for them.
+//!
+//! Rows of a table do not depend on the number of threads. Results that wait to leave are bounded in bytes; a worker
+//! with more than that waits, unless its span is the one that leaves next.
+
+mod control;
+mod describe;
+mod hit_rows;
+mod options;
+mod read_text;
+mod schedule;
+mod search;
+mod source;
+mod summary;
+mod worker;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+
+pub use control::{CancelToken, Reach};
+pub use options::{BinaryFiles, Operation, ScanOptions, SearchOptions, SourceSpec};
+pub use source::normalised;
+pub use summary::Summary;
+pub use worker::MaskRequest;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::search::pattern::Patterns;
+use crate::search::walk::{WalkOptions, Walker};
+use crate::table::{Layout, Projection, Table};
+use control::Control;
+use describe::{DescribeOperation, describe_for_mask};
+use schedule::{Bounds, Leaving, Run, Schedule};
+use search::SearchOperation;
+use source::Sources;
+use worker::{Describe, Operate, Outbox, Output, Shared, work_on};
+
+/// How far work may run ahead of what the caller has taken.
+const BOUNDS: Bounds = Bounds { first_span: 32, most_span: 512, spans: 64, bytes: 64 << 20 };
+
+/// A validated scan.
+#[derive(Debug, Clone)]
+pub struct ScanRequest {
+    options: ScanOptions,
+    operation: Operation,
+    patterns: Option<Arc<Patterns>>,
+}
+
+/// Which tables and columns one run of a scan is to give.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The columns of each wanted table.
+    pub tables: Vec<Projection>,
+    /// End after so many rows. Only where one table is wanted.
+    pub n_rows: Option<u64>,
+    /// Ask for a mask over these columns of the files table before a file is opened.
+    pub mask_columns: Option<Vec<String>>,
+}
+
+/// What the pipeline has for its caller.
+#[derive(Debug)]
+pub enum Step {
+    /// Rows of a table.
+    Batch(Table, RecordBatch),
+    /// Entries that wait for the caller to say which of them pass.
+    Mask(MaskRequest),
+    /// Nothing within the time box.
+    Idle,
+    /// There is no more.
+    End,
+}
+
+/// How far a scan has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Files worked on.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Hits found.
+    pub hits: u64,
+}
+
+impl ScanRequest {
+    /// Validate what is asked for.
+    ///
+    /// # Errors
+    /// An argument that cannot be used, a pattern or glob that does not parse, a single source that does not exist.
+    pub fn new(options: ScanOptions, operation: Operation) -> Result<Self> {
+        if options.threads == Some(0) {
+            return Err(Error::argument("threads", "expected at least 1, got 0"));
+        }
+        if options.max_depth == Some(0) {
+            return Err(Error::argument("max_depth", "expected at least 1 (what lies directly in the source), got 0"));
+        }
+        let patterns = match &operation {
+            Operation::Describe { .. } => None,
+            Operation::Search(search) => Some(Arc::new(Patterns::compile(&search.patterns)?)),
+        };
+        Sources::resolve(&options)?;
+        Ok(Self { options, operation, patterns })
+    }
+
+    /// The tables that this scan can give.
+    #[must_use]
+    pub fn tables(&self) -> &'static [Table] {
+        match self.operation {
+            Operation::Describe { .. } => &[Table::Files],
+            Operation::Search(_) => &[Table::Hits, Table::Coverage],
+        }
+    }
+
+    /// All columns of one of its tables.
+    #[must_use]
+    pub fn projection(&self, table: Table, layout: Layout) -> Projection {
+        match &self.operation {
+            Operation::Describe { blake3: true } => Projection::all(table, &["blake3"], layout),
+            Operation::Describe { blake3: false } => Projection::all(table, &[], layout),
+            Operation::Search(search) => Projection::all(table, &search.asked_columns(), layout),
+        }
+    }
+
+    /// Start one run.
+    ///
+    /// # Errors
+    /// If a source has gone since the request was made, or no thread can be started.
+    pub fn start(&self, selection: &Selection) -> Result<Scan> {
+        let sources = Sources::resolve(&self.options)?;
+        let gives = |table| selection.tables.iter().find(|projection| projection.table() == table);
+        let keeps_coverage = gives(Table::Coverage).is_some();
+        let max_hits = match &self.operation {
+            Operation::Search(search) => {
+                let head = if keeps_coverage { None } else { selection.n_rows };
+                [search.max_hits, head].into_iter().flatten().min()
+            }
+            Operation::Describe { .. } => None,
+        };
+        let control = Control::new(self.options.time_limit, self.options.cancel.clone(), max_hits);
+        let mut schedule = Schedule::new(self.options.ordered, selection.mask_columns.is_some(), BOUNDS);
+        for (index, mut pending) in sources.pending.into_iter().enumerate() {
+            pending.in_order |= sources.overlap;
+            schedule.add_folder(vec![u32::try_from(index).unwrap_or(u32::MAX)], pending);
+        }
+        let walker = Walker::new(self.walk_options(selection), sources.overlap);
+        let shared = Arc::new(Shared::new(control, walker, schedule));
+        let mut scan = Scan {
+            rerun: self.operation(selection),
+            shared,
+            workers: Vec::new(),
+            batches: VecDeque::new(),
+            span_outputs: Vec::new(),
+            exact_limit: keeps_coverage && max_hits.is_some(),
+            max_hits: max_hits.is_some(),
+            rows_left: selection.n_rows,
+            summary: Summary::default(),
+            started: Instant::now(),
+            seconds: None,
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        for _ in 0..self.options.threads.unwrap_or_else(cores) {
+            let (shared, operation) = (Arc::clone(&scan.shared), self.operation(selection));
+            let describe = self.describe(selection)?;
+            let worker = std::thread::Builder::new()
+                .name("vespera-scan".to_owned())
+                .spawn(move || worker::run(&shared, operation, describe))
+                .map_err(|error| Error::io("start a worker thread", b"", error))?;
+            scan.workers.push(worker);
+        }
+        Ok(scan)
+    }
+
+    fn walk_options(&self, selection: &Selection) -> WalkOptions {
+        let describes = matches!(self.operation, Operation::Describe { .. });
+        let needs_status = selection.tables.iter().any(Projection::needs_status);
+        WalkOptions {
+            follow_symlinks: self.options.follow_symlinks,
+            max_depth: self.options.max_depth.map(i64::from),
+            one_file_system: self.options.one_file_system,
+            keep_excluded: self.options.include_ignored && !describes,
+            // Rows that were asked for by name or type are files.
+            keep_folders: describes && self.options.filter.include.is_empty() && self.options.filter.types.is_empty(),
+            keep_others: describes,
+            folder_status: describes && needs_status,
+            focus: self.options.focus.clone(),
+        }
+    }
+
+    fn operation(&self, selection: &Selection) -> Box<dyn Operate> {
+        let gives = |table| selection.tables.iter().find(|projection| projection.table() == table);
+        match (&self.operation, &self.patterns) {
+            (Operation::Search(search), Some(patterns)) => Box::new(SearchOperation::new(
+                patterns,
+                search,
+                &self.options,
+                gives(Table::Hits),
+                gives(Table::Coverage),
+            )),
+            _ => {
+                let all = || self.projection(Table::Files, Layout::default());
+                let projection = gives(Table::Files).cloned().unwrap_or_else(all);
+                let options = &self.options;
+                let follow = options.follow_symlinks;
+                Box::new(DescribeOperation::new(&projection, options.thresholds, follow, options.max_file_size))
+            }
+        }
+    }
+
+    fn describe(&self, selection: &Selection) -> Result<Option<Describe>> {
+        let Some(columns) = &selection.mask_columns else { return Ok(None) };
+        let projection = Projection::all(Table::Files, &[], Layout::default()).narrowed(columns)?;
+        Ok(Some(describe_for_mask(&projection, self.options.thresholds, self.options.follow_symlinks)))
+    }
+}
+
+/// A running scan.
+pub struct Scan {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    batches: VecDeque<(Table, RecordBatch)>,
+    /// Works on the span in which a limit on hits falls once more, with the limit known exactly.
+    rerun: Box<dyn Operate>,
+    span_outputs: Vec<Output>,
+    exact_limit: bool,
+    max_hits: bool,
+    rows_left: Option<u64>,
+    summary: Summary,
+    started: Instant,
+    seconds: Option<f64>,
+}
+
+impl Scan {
+    /// What comes next, waiting at most for `time_box`.
+    ///
+    /// # Errors
+    /// A defect in a worker, which ends the scan. What is wrong with a file is a row.
+    pub fn next(&mut self, time_box: Duration) -> Result<Step> {
+        let until = Instant::now() + time_box;
+        loop {
+            if let Some((table, batch)) = self.batches.pop_front() {
+                return Ok(Step::Batch(table, batch));
+            }
+            if self.seconds.is_some() {
+                return Ok(Step::End);
+            }
+            match self.take(until)? {
+                Taken::Leaving(leaving) => self.let_go(leaving)?,
+                Taken::Mask(request) => return Ok(Step::Mask(request)),
+                Taken::Idle => return Ok(Step::Idle),
+                Taken::Over => self.close(),
+            }
+        }
+    }
+
+    fn take(&self, until: Instant) -> Result<Taken> {
+        let shared = &self.shared;
+        let mut state = shared.state();
+        loop {
+            if let Some(error) = &state.failure {
+                return Err(error.clone());
+            }
+            if let Some(request) = state.mask_requests.pop() {
+                return Ok(Taken::Mask(request));
+            }
+            if let Some(leaving) = state.schedule.leave(self.exact_limit) {
+                drop(state);
+                shared.work.notify_all();
+                return Ok(Taken::Leaving(leaving));
+            }
+            if state.schedule.is_over() {
+                return Ok(Taken::Over);
+            }
+            if shared.control.reach() == Reach::Stopped {
+                // Spans that wait for a mask get none any more: nothing of them is opened.
+                shared.work.notify_all();
+            }
+            let now = Instant::now();
+            if now >= until {
+                return Ok(Taken::Idle);
+            }
+            state = shared.ready.wait_timeout(state, until - now).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Say which entries of a mask request pass: one flag a row.
+    ///
+    /// # Errors
+    /// If there are not as many flags as rows.
+    pub fn answer(&mut self, request: MaskRequest, passes: Vec<bool>) -> Result<()> {
+        if passes.len() != request.rows.num_rows() {
+            let text = format!("expected one flag a row ({}), got {}", request.rows.num_rows(), passes.len());
+            return Err(Error::argument("mask", &text));
+        }
+        self.shared.state().schedule.pass(request.key, passes);
+        self.shared.work.notify_all();
+        Ok(())
+    }
+
+    fn let_go(&mut self, leaving: Leaving<Output>) -> Result<()> {
+        match leaving {
+            Leaving::Output(output) if self.exact_limit => self.span_outputs.push(output),
+            Leaving::Output(output) => self.release(output),
+            Leaving::Finished(runs) if self.exact_limit => {
+                let outputs = std::mem::take(&mut self.span_outputs);
+                let hits: u64 = outputs.iter().map(|output| output.summary.hits).sum();
+                let control = &self.shared.control;
+                let left = control.hits_left();
+                if hits >= left || control.reach() == Reach::Limit {
+                    self.work_again(&runs)?;
+                } else {
+                    control.set_hits_left(left - hits);
+                    outputs.into_iter().for_each(|output| self.release(output));
+                }
+            }
+            Leaving::Finished(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The limit on hits falls into this span or before it: work on it once more, in order, with what is left of it.
+    fn work_again(&mut self, runs: &[Run]) -> Result<()> {
+        struct Collected(Vec<Output>);
+        impl Outbox for Collected {
+            fn send(&mut self, output: Output) -> std::ops::ControlFlow<()> {
+                self.0.push(output);
+                std::ops::ControlFlow::Continue(())
+            }
+        }
+        let mut collected = Collected(Vec::new());
+        work_on(runs, None, self.rerun.as_mut(), &self.shared.control, &mut collected)?;
+        self.shared.control.set_hits_left(0);
+        self.shared.control.lower(Reach::Limit);
+        collected.0.into_iter().for_each(|output| self.release(output));
+        Ok(())
+    }
+
+    /// Results leave the pipeline, cut to what the caller asked for.
+    fn release(&mut self, output: Output) {
+        self.summary.add(&output.summary);
+        for (table, batch) in output.batches {
+            let rows = batch.num_rows() as u64;
+            let mut left = self.rows_left.unwrap_or(u64::MAX);
+            if self.max_hits && !self.exact_limit && table == Table::Hits {
+                left = left.min(self.shared.control.hits_left());
+                self.shared.control.set_hits_left(self.shared.control.hits_left().saturating_sub(rows));
+            }
+            let kept = rows.min(left);
+            if kept > 0 {
+                self.batches.push_back((table, batch.slice(0, usize::try_from(kept).unwrap_or(usize::MAX))));
+            }
+            if let Some(rows_left) = &mut self.rows_left {
+                *rows_left -= kept;
+            }
+            let used_up = left != u64::MAX && kept == left;
+            if used_up {
+                self.summary.hit_limit_reached = true;
+                self.close();
+                return;
+            }
+        }
+    }
+
+    /// What was counted so far; complete at the end.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// How long the scan took, or has taken so far.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.seconds.unwrap_or_else(|| self.started.elapsed().as_secs_f64())
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let control = &self.shared.control;
+        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+        Progress { files: get(&control.files), bytes: get(&control.bytes), hits: get(&control.hits) }
+    }
+
+    /// Whether the caller's token stopped it.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.control.is_cancelled()
+    }
+
+    /// Stop the workers and wait for them.
+    pub fn close(&mut self) {
+        self.shared.control.lower(Reach::Closed);
+        // The lock makes sure that no worker is between its look at the signal and its wait.
+        drop(self.shared.state());
+        self.shared.work.notify_all();
+        for worker in self.workers.drain(..) {
+            // A worker's panic was caught and is the scan's failure.
+            let _ = worker.join();
+        }
+        self.seconds.get_or_insert(self.started.elapsed().as_secs_f64());
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What the caller's side took from the schedule.
+enum Taken {
+    Leaving(Leaving<Output>),
+    Mask(MaskRequest),
+    Idle,
+    Over,
+}
+
+impl std::fmt::Debug for Scan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scan").field("progress", &self.progress()).finish_non_exhaustive()
+    }
+}
+
+/// Every batch of one table, in order: the simple way to run a scan from Rust.
+///
+/// # Errors
+/// As [`ScanRequest::start`] and [`Scan::next`]; a cancelled scan is an error.
+pub fn collect(request: &ScanRequest, table: Table) -> Result<(Vec<RecordBatch>, Summary)> {
+    let tables = vec![request.projection(table, Layout::default())];
+    let mut scan = request.start(&Selection { tables, n_rows: None, mask_columns: None })?;
+    let mut batches = Vec::new();
+    loop {
+        match scan.next(Duration::from_secs(1))? {
+            Step::Batch(_, batch) => batches.push(batch),
+            Step::End => break,
+            Step::Idle | Step::Mask(_) => {}
+        }
+    }
+    if scan.is_cancelled() {
+        return Err(Error::new(ErrorKind::Cancelled, "the scan was cancelled"));
+    }
+    Ok((batches, scan.summary().clone()))
+}

@@ -1,0 +1,166 @@
+//! The operation behind the files table: every entry becomes a row.
+
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+
+use super::control::{Control, Reach};
+use super::summary::Summary;
+use super::worker::{Describe, Item, Operate, Outbox, Output, each_entry};
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::content::ContentReader;
+use crate::io::counters;
+use crate::io::hash::{blake3_of, hash_hex};
+use crate::io::root::{FileKind, FileStatus, open_content, status_at};
+use crate::io::strategy::Thresholds;
+use crate::search::walk::{Note, Role};
+use crate::table::{FileRow, FilesBuilder, Projection, Status, Table};
+
+/// A batch ends when it has so many rows or bytes.
+pub(super) const MOST_ROWS: usize = 65_536;
+/// See [`MOST_ROWS`].
+pub(super) const MOST_BYTES: usize = 16 << 20;
+
+/// Describes entries.
+pub struct DescribeOperation {
+    builder: FilesBuilder,
+    needs_status: bool,
+    follow: bool,
+    max_file_size: Option<u64>,
+    hasher: Option<ContentReader>,
+    summary: Summary,
+}
+
+impl DescribeOperation {
+    /// One worker's part of the operation.
+    #[must_use]
+    pub fn new(projection: &Projection, thresholds: Thresholds, follow: bool, max_file_size: Option<u64>) -> Self {
+        Self {
+            builder: FilesBuilder::new(projection, thresholds),
+            // The error column tells what the description met, so it needs one where other columns do.
+            needs_status: projection.needs_status() || max_file_size.is_some(),
+            follow,
+            max_file_size,
+            hasher: projection.has("blake3").then(|| ContentReader::new(thresholds)),
+            summary: Summary::default(),
+        }
+    }
+
+    fn flush(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+        let summary = std::mem::take(&mut self.summary);
+        let mut batches = Vec::new();
+        if self.builder.rows() > 0 {
+            batches.push((Table::Files, self.builder.finish()?));
+        }
+        if batches.is_empty() && summary == Summary::default() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        Ok(outbox.send(Output { batches, summary }))
+    }
+}
+
+/// The status of an entry, if it can be had.
+pub(super) fn status_of_entry(item: &Item<'_>, follow: bool) -> Result<FileStatus> {
+    if item.entry.role == Role::Own {
+        let gone = || Error::new(ErrorKind::Io, "cannot describe folder");
+        return item.listing.status.clone().ok_or_else(gone);
+    }
+    let name = item.listing.path(item.entry).name;
+    let folder = item.folder.map_err(Clone::clone)?;
+    counters::FILES_DESCRIBED.add(1);
+    status_at(folder, name, follow && item.entry.kind != FileKind::Symlink)
+        .map_err(|error| Error::io("describe", name, error))
+}
+
+impl Operate for DescribeOperation {
+    fn begin(&mut self, _control: &Control) {}
+
+    fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+        if item.reach != Reach::Full || item.listing.unreached {
+            self.summary.count(Status::NotReached);
+            return Ok(ControlFlow::Continue(()));
+        }
+        let entry = item.entry;
+        let path = item.listing.path(entry);
+        let mut kind = entry.kind;
+        let mut failure = match (item.listing.note(entry), entry.role) {
+            (Some(Note::Failed(error)), _) => Some(error.clone()),
+            (_, Role::Own) => item.listing.error.clone(),
+            _ => None,
+        };
+        let mut status = None;
+        if self.needs_status && kind != FileKind::Unknown {
+            match status_of_entry(item, self.follow) {
+                Ok(found) => {
+                    kind = if entry.role == Role::Own { kind } else { found.kind };
+                    status = Some(found);
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        let too_large = self.max_file_size.zip(status.as_ref()).is_some_and(|(most, status)| status.size > most);
+        if too_large && kind == FileKind::File && failure.is_none() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let mut hash = None;
+        if let (Some(hasher), FileKind::File, None) = (&mut self.hasher, kind, &failure) {
+            let hashed = item.folder.map_err(Clone::clone).and_then(|folder| {
+                counters::FILES_OPENED.add(1);
+                let file = open_content(folder, path.name, self.follow || item.listing.named)
+                    .map_err(|error| Error::io("open", path.name, error))?;
+                let stopped = || !matches!(control.reach(), Reach::Full);
+                blake3_of(hasher, file.as_fd(), item.listing.folder.short_read_is_end, path.name, &stopped)
+            });
+            match hashed {
+                Ok(bytes) => hash = Some(hash_hex(&bytes)),
+                Err(error) if error.kind() == ErrorKind::Cancelled => {
+                    self.summary.count(Status::NotReached);
+                    return Ok(ControlFlow::Continue(()));
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        let error = failure.map(|error| error.row_text());
+        self.summary.errors += u64::from(error.is_some());
+        control.files.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.builder.push(&FileRow {
+            path,
+            kind,
+            status: status.as_ref(),
+            depth: item.listing.depth(entry),
+            hidden: path.name.first() == Some(&b'.') && path.name != b"." && path.name != b"..",
+            error: error.as_deref(),
+            blake3: hash.as_deref(),
+        });
+        if self.builder.rows() >= MOST_ROWS || self.builder.bytes() >= MOST_BYTES {
+            return self.flush(outbox);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn finish(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+        self.flush(outbox)
+    }
+}
+
+/// Describes the entries of a span by their file-level columns, one row an entry, for the caller's predicate.
+#[must_use]
+pub fn describe_for_mask(projection: &Projection, thresholds: Thresholds, follow: bool) -> Describe {
+    let mut builder = FilesBuilder::new(projection, thresholds);
+    let needs_status = projection.needs_status();
+    Box::new(move |runs| {
+        let _ = each_entry(runs, None, || Reach::Full, |item| {
+            let status = needs_status.then(|| status_of_entry(item, follow).ok()).flatten();
+            builder.push(&FileRow {
+                path: item.listing.path(item.entry),
+                kind: item.entry.kind,
+                status: status.as_ref(),
+                depth: item.listing.depth(item.entry),
+                hidden: false,
+                error: None,
+                blake3: None,
+            });
+            ControlFlow::Continue(())
+        });
+        builder.finish()
+    })
+}

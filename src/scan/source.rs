@@ -1,0 +1,266 @@
+//! Sources as the caller spells them become places where a walk starts.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use super::options::{ScanOptions, SourceSpec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::root::{FileKind, open_folder, status_at};
+use crate::search::filter::{Filter, FilterOptions};
+use crate::search::walk::{PendingFolder, Source};
+
+/// The sources of a scan, ready to be walked.
+#[derive(Debug)]
+pub struct Sources {
+    /// In the caller's order.
+    pub pending: Vec<PendingFolder>,
+    /// Whether one of them lies in another, so that a file may be reached twice.
+    pub overlap: bool,
+}
+
+/// A path without `.` components, doubled or trailing slashes; `.` for the current directory.
+#[must_use]
+pub fn normalised(path: &[u8]) -> Vec<u8> {
+    let absolute = path.first() == Some(&b'/');
+    let parts: Vec<&[u8]> =
+        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
+    let joined = parts.join(b"/".as_slice());
+    match (absolute, joined.is_empty()) {
+        (true, _) => [b"/".as_slice(), &joined].concat(),
+        (false, true) => b".".to_vec(),
+        (false, false) => joined,
+    }
+}
+
+/// The path of a folder as the prefix of what lies in it.
+fn as_prefix(folder: &[u8]) -> Vec<u8> {
+    match folder {
+        b"." => Vec::new(),
+        b"/" => b"/".to_vec(),
+        _ => [folder, b"/"].concat(),
+    }
+}
+
+/// The folder of a path and its last component.
+fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memrchr(b'/', path) {
+        Some(0) => (b"/", &path[1..]),
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (b".", path),
+    }
+}
+
+/// A glob as the folder above its first glob component, and the rest.
+fn split_glob(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let is_glob = |part: &[u8]| part.iter().any(|byte| b"*?[".contains(byte));
+    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+    let first = parts.iter().position(|part| is_glob(part)).unwrap_or(parts.len());
+    let folder = match parts[..first].join(b"/".as_slice()) {
+        folder if folder.is_empty() && first > 0 => b"/".to_vec(),
+        folder if folder.is_empty() => b".".to_vec(),
+        folder => folder,
+    };
+    (folder, parts[first..].join(b"/".as_slice()))
+}
+
+fn canonical(path: &[u8]) -> std::io::Result<Vec<u8>> {
+    let path = std::fs::canonicalize(Path::new(std::ffi::OsStr::from_bytes(path)))?;
+    Ok(path.as_os_str().as_bytes().to_vec())
+}
+
+impl Sources {
+    /// Find out what each source is.
+    ///
+    /// # Errors
+    /// If the only source cannot be used, or a glob does not parse.
+    pub fn resolve(options: &ScanOptions) -> Result<Self> {
+        if options.sources.is_empty() {
+            return Err(Error::argument("source", "expected at least one path, got an empty list"));
+        }
+        let resolver = Resolver { options, filter: Arc::new(Filter::new(&options.filter)?) };
+        let mut found = Vec::new();
+        for (index, spec) in options.sources.iter().enumerate() {
+            found.push(resolver.resolve(u32::try_from(index).unwrap_or(u32::MAX), spec)?);
+        }
+        let overlap = overlapping(found.iter().map(|(canonical, _)| canonical.clone()).collect());
+        let pending = found.into_iter().map(|(_, pending)| pending).collect();
+        Ok(Self { pending, overlap })
+    }
+}
+
+/// Whether a path lies in another or equals it.
+fn overlapping(mut paths: Vec<Vec<u8>>) -> bool {
+    for path in &mut paths {
+        // With a final slash, component order is byte order and nothing stands between a folder and its contents.
+        if path.last() != Some(&b'/') {
+            path.push(b'/');
+        }
+    }
+    paths.sort_unstable();
+    paths.windows(2).any(|pair| pair[1].starts_with(&pair[0]))
+}
+
+struct Resolver<'a> {
+    options: &'a ScanOptions,
+    filter: Arc<Filter>,
+}
+
+impl Resolver<'_> {
+    fn resolve(&self, index: u32, spec: &SourceSpec) -> Result<(Vec<u8>, PendingFolder)> {
+        if spec.path.is_empty() {
+            return Err(Error::argument("source", "expected a path, got an empty one; the current directory is \".\""));
+        }
+        if spec.path.contains(&0) {
+            return Err(Error::argument("source", "expected a path, got one that holds a NUL byte"));
+        }
+        let path = normalised(&spec.path);
+        let follow = !self.options.describe_only || self.options.follow_symlinks;
+        match status_at(CWD, &path, follow) {
+            Ok(status) if status.kind == FileKind::Dir && !self.options.describe_only => {
+                self.folder(index, &path, None).map_err(|error| error.with_path(&path))
+            }
+            Ok(status) => {
+                // A trailing slash or a final `..` says that a folder is meant; only folders are spelled so.
+                self.named(index, &path, status.kind, None)
+            }
+            Err(error) => {
+                let missing = ErrorKind::of_io(&error) == ErrorKind::PathNotFound;
+                if missing && spec.may_be_glob && path.iter().any(|byte| b"*?[".contains(byte)) {
+                    return self.glob(index, &path);
+                }
+                let error = Error::io("open source", &path, error);
+                if !self.options.sources_are_list {
+                    return Err(error);
+                }
+                self.named(index, &path, FileKind::Unknown, Some(error))
+            }
+        }
+    }
+
+    fn folder(&self, index: u32, path: &[u8], glob: Option<Arc<Filter>>) -> Result<(Vec<u8>, PendingFolder)> {
+        let step = |error| Error::io("open folder", path, error);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(CWD, path, flags, Mode::empty())
+            .map_err(std::io::Error::from)
+            .or_else(|_| open_folder(CWD, path, true))
+            .map_err(step)?;
+        let canonical = canonical(path).map_err(step)?;
+        let source = Source {
+            index,
+            shown: as_prefix(&self.shown(path)?),
+            canonical: canonical.clone(),
+            root,
+            filter: Arc::clone(&self.filter),
+            glob,
+        };
+        Ok((canonical, PendingFolder::source(Arc::new(source))))
+    }
+
+    fn glob(&self, index: u32, path: &[u8]) -> Result<(Vec<u8>, PendingFolder)> {
+        let (folder, pattern) = split_glob(path);
+        let pattern = String::from_utf8(pattern)
+            .map_err(|_| Error::argument("source", "a glob must be valid UTF-8").with_path(path))?;
+        let glob = Filter::new(&FilterOptions {
+            include: vec![format!("/{pattern}")],
+            include_hidden: true,
+            respect_ignore: false,
+            ..FilterOptions::default()
+        })?;
+        self.folder(index, &folder, Some(Arc::new(glob)))
+    }
+
+    fn named(
+        &self,
+        index: u32,
+        path: &[u8],
+        kind: FileKind,
+        failure: Option<Error>,
+    ) -> Result<(Vec<u8>, PendingFolder)> {
+        let (folder, name) = if path == b"." || path == b"/" || path.ends_with(b"..") {
+            (b".".as_slice(), path)
+        } else {
+            split_last(path)
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(CWD, folder, flags, Mode::empty());
+        let root = match opened {
+            Ok(root) => root,
+            // The folder of a missing file may be missing too; its row needs a handle, but nothing is opened by it.
+            Err(_) if failure.is_some() => rustix::fs::openat(CWD, ".", flags, Mode::empty())
+                .map_err(|error| Error::io("open folder", b".", error))?,
+            Err(error) => return Err(Error::io("open folder", folder, error)),
+        };
+        let shown_folder = self.shown(folder)?;
+        let source = Source {
+            index,
+            shown: if name == path && folder == b"." && !self.options.absolute_paths {
+                Vec::new()
+            } else {
+                as_prefix(&shown_folder)
+            },
+            canonical: canonical(folder).unwrap_or_else(|_| folder.to_vec()),
+            root,
+            filter: Arc::clone(&self.filter),
+            glob: None,
+        };
+        let canonical = [source.canonical.as_slice(), b"/", name].concat();
+        Ok((canonical, PendingFolder::named(Arc::new(source), name, kind, failure)))
+    }
+
+    /// The path as the tables show it.
+    fn shown(&self, path: &[u8]) -> Result<Vec<u8>> {
+        if !self.options.absolute_paths || path.starts_with(b"/") {
+            return Ok(path.to_vec());
+        }
+        let here = std::env::current_dir().map_err(|error| Error::io("find the current directory", b".", error))?;
+        let here = here.as_os_str().as_bytes();
+        Ok(normalised(&[here, b"/", path].concat()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_folder_has_one_spelling() {
+        let of = |path: &str| String::from_utf8_lossy(&normalised(path.as_bytes())).into_owned();
+        for (given, shown) in [
+            ("src", "src"),
+            ("./src", "src"),
+            ("src//a/", "src/a"),
+            ("src/./a", "src/a"),
+            (".", "."),
+            ("./", "."),
+            ("/", "/"),
+            ("//usr//lib/", "/usr/lib"),
+            ("../x", "../x"),
+        ] {
+            assert_eq!(of(given), shown, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_glob_starts_at_its_first_glob_component() {
+        let of = |path: &str| {
+            let (folder, rest) = split_glob(path.as_bytes());
+            (String::from_utf8_lossy(&folder).into_owned(), String::from_utf8_lossy(&rest).into_owned())
+        };
+        assert_eq!(of("src/**/*.py"), ("src".into(), "**/*.py".into()));
+        assert_eq!(of("*.py"), (".".into(), "*.py".into()));
+        assert_eq!(of("/*.py"), ("/".into(), "*.py".into()));
+        assert_eq!(of("/usr/l[ai]b/x"), ("/usr".into(), "l[ai]b/x".into()));
+    }
+
+    #[test]
+    fn sources_overlap_where_one_lies_in_the_other() {
+        let of = |paths: &[&str]| overlapping(paths.iter().map(|path| path.as_bytes().to_vec()).collect());
+        assert!(of(&["/a", "/b", "/a/c"]));
+        assert!(of(&["/a", "/a"]));
+        assert!(!of(&["/a", "/ab", "/a-b"]));
+        assert!(of(&["/", "/a"]));
+    }
+}

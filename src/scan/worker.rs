@@ -1,0 +1,259 @@
+//! What every worker thread does: take the next task, list or work, and hand results over.
+
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::RecordBatch;
+
+use super::control::{Control, Reach};
+use super::schedule::{Key, Run, Schedule, Task};
+use super::summary::Summary;
+use crate::error::{Error, ErrorKind, Result};
+use crate::search::walk::{Entry, Listing, ListingBuffers, Walker};
+use crate::table::Table;
+
+/// One result of a span: a batch of each table that has rows, and the counts that belong to them.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The batches.
+    pub batches: Vec<(Table, RecordBatch)>,
+    /// What was counted.
+    pub summary: Summary,
+}
+
+impl Output {
+    fn bytes(&self) -> usize {
+        self.batches.iter().map(|(_, batch)| batch.get_array_memory_size()).sum()
+    }
+}
+
+/// Where an operation hands its results.
+pub trait Outbox {
+    /// Hand over a result; waits while too much is waiting to leave. Break: nobody wants more.
+    fn send(&mut self, output: Output) -> ControlFlow<()>;
+}
+
+/// An entry in front of an operation.
+#[derive(Clone, Copy)]
+pub struct Item<'a> {
+    /// The listing it stands in.
+    pub listing: &'a Listing,
+    /// The entry.
+    pub entry: &'a Entry,
+    /// The handle of its folder, unless it could not be opened.
+    pub folder: std::result::Result<BorrowedFd<'a>, &'a Error>,
+    /// How far the scan still goes.
+    pub reach: Reach,
+}
+
+/// What is done with entries. Each worker has its own.
+pub trait Operate: Send {
+    /// A span begins.
+    fn begin(&mut self, control: &Control);
+    /// Work on one entry. A failure is a defect and ends the scan; what is wrong with a file is a row.
+    fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>>;
+    /// The span is over: hand over what is left.
+    fn finish(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>>;
+}
+
+/// Entries that wait for the caller to say which of them pass.
+#[derive(Debug)]
+pub struct MaskRequest {
+    /// Their span.
+    pub key: Key,
+    /// One row an entry.
+    pub rows: RecordBatch,
+}
+
+/// What is under the lock.
+pub struct State {
+    /// The work.
+    pub schedule: Schedule<Output>,
+    /// Spans that wait for a mask.
+    pub mask_requests: Vec<MaskRequest>,
+    /// The first failure that ends the scan.
+    pub failure: Option<Error>,
+}
+
+/// What workers and caller share.
+pub struct Shared {
+    /// The signals.
+    pub control: Control,
+    /// Lists folders.
+    pub walker: Walker,
+    state: Mutex<State>,
+    /// Work may have become available.
+    pub work: Condvar,
+    /// Something may have become ready to leave.
+    pub ready: Condvar,
+}
+
+impl Shared {
+    /// The shared state over this work.
+    pub fn new(control: Control, walker: Walker, schedule: Schedule<Output>) -> Self {
+        let state = State { schedule, mask_requests: Vec::new(), failure: None };
+        Self { control, walker, state: Mutex::new(state), work: Condvar::new(), ready: Condvar::new() }
+    }
+
+    /// Lock the state.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, error: Error) {
+        self.state().failure.get_or_insert(error);
+        self.control.lower(Reach::Closed);
+        self.work.notify_all();
+        self.ready.notify_all();
+    }
+
+    /// The next task; waits for one. `None`: there will be none.
+    fn next_task(&self) -> Option<Task> {
+        let mut state = self.state();
+        loop {
+            if self.control.reach() == Reach::Closed {
+                return None;
+            }
+            if let Some(task) = state.schedule.next_task() {
+                return Some(task);
+            }
+            if state.schedule.is_over() {
+                return None;
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Hands the results of one span to the schedule.
+struct SpanOutbox<'a> {
+    shared: &'a Shared,
+    key: &'a Key,
+}
+
+impl Outbox for SpanOutbox<'_> {
+    fn send(&mut self, output: Output) -> ControlFlow<()> {
+        let bytes = output.bytes();
+        let mut state = self.shared.state();
+        while !state.schedule.admits(self.key) {
+            if self.shared.control.reach() == Reach::Closed {
+                return ControlFlow::Break(());
+            }
+            state = self.shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.schedule.add_output(self.key, output, bytes);
+        drop(state);
+        self.shared.ready.notify_all();
+        ControlFlow::Continue(())
+    }
+}
+
+/// Describes the entries of a span for the caller's predicate.
+pub type Describe = Box<dyn FnMut(&[Run]) -> Result<RecordBatch> + Send>;
+
+/// Work until there is none.
+pub fn run(shared: &Shared, mut operation: Box<dyn Operate>, mut describe: Option<Describe>) {
+    let mut buffers = ListingBuffers::default();
+    while let Some(task) = shared.next_task() {
+        let done = catch_unwind(AssertUnwindSafe(|| match task {
+            Task::List(key, pending) => {
+                let stopped = shared.control.reach() == Reach::Stopped;
+                let listing =
+                    if stopped { pending.unreached() } else { shared.walker.list(&pending, &mut buffers) };
+                shared.state().schedule.add_listing(&key, listing);
+                Ok(())
+            }
+            Task::Describe(key, runs) => describe.as_mut().map_or(Ok(()), |describe| {
+                let rows = describe(&runs)?;
+                shared.state().mask_requests.push(MaskRequest { key, rows });
+                Ok(())
+            }),
+            Task::Work(key, runs, mask) => {
+                let mut outbox = SpanOutbox { shared, key: &key };
+                work_on(&runs, mask.as_deref(), operation.as_mut(), &shared.control, &mut outbox)?;
+                shared.state().schedule.finish_span(&key);
+                Ok(())
+            }
+        }));
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => shared.fail(error),
+            Err(panic) => shared.fail(of_panic(panic.as_ref())),
+        }
+        shared.work.notify_all();
+        shared.ready.notify_all();
+    }
+}
+
+/// Work on the entries of one span.
+///
+/// # Errors
+/// A defect of the operation.
+pub fn work_on(
+    runs: &[Run],
+    mask: Option<&[bool]>,
+    operation: &mut dyn Operate,
+    control: &Control,
+    outbox: &mut dyn Outbox,
+) -> Result<()> {
+    operation.begin(control);
+    let mut defect = None;
+    let flow = each_entry(runs, mask, || control.reach(), |item| {
+        operation.work(item, control, outbox).unwrap_or_else(|error| {
+            defect = Some(error);
+            ControlFlow::Break(())
+        })
+    });
+    if let Some(defect) = defect {
+        return Err(defect);
+    }
+    if flow.is_continue() {
+        let _ = operation.finish(outbox)?;
+    }
+    Ok(())
+}
+
+/// Show every entry of a span that passes, with the handle of its folder.
+pub fn each_entry(
+    runs: &[Run],
+    mask: Option<&[bool]>,
+    reach: impl Fn() -> Reach,
+    mut visit: impl FnMut(&Item<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut row = 0;
+    for run in runs {
+        let entries = &run.listing.entries[run.from..run.to];
+        let first_row = row;
+        row += entries.len();
+        let passes = |at: usize| mask.is_none_or(|mask| mask.get(first_row + at).copied().unwrap_or(false));
+        if !(0..entries.len()).any(passes) {
+            continue;
+        }
+        let opened = if reach() == Reach::Full {
+            run.listing.folder.open().map_err(|error| Error::io("open folder", &run.listing.folder.shown, error))
+        } else {
+            Err(Error::new(ErrorKind::Cancelled, "not reached"))
+        };
+        for (_, entry) in entries.iter().enumerate().filter(|(at, _)| passes(*at)) {
+            let reach = reach();
+            if reach == Reach::Closed {
+                return ControlFlow::Break(());
+            }
+            let folder = opened.as_ref().map(AsFd::as_fd);
+            visit(&Item { listing: &run.listing, entry, folder, reach })?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// A panic as an error, so that the host lives and the next call works.
+pub fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::new(ErrorKind::Internal, format!("a worker panicked: {text}; please report this"))
+}

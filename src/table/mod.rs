@@ -1,0 +1,19 @@
+//! Rows become Arrow: one file a table, its schema beside its builder.
+//!
+//! A builder writes straight into column buffers and computes only the columns that were selected. All text of a batch
+//! lies in one [`column::Arena`]; a cell is a view into it, so that the path of a file with a thousand hits is stored
+//! once, and a match is a piece of its line.
+
+pub mod column;
+pub mod coverage;
+pub mod files;
+pub mod hits;
+pub mod lines;
+mod path_cells;
+pub mod schema;
+
+pub use coverage::{CoverageBuilder, CoverageRow, Status};
+pub use files::{FileRow, FilesBuilder};
+pub use hits::{FileOfHits, HitRow, HitsBuilder};
+pub use path_cells::EntryPath;
+pub use schema::{ColumnSpec, Layout, Projection, Table, TimeUnit};
