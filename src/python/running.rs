@@ -194,8 +194,7 @@ impl PyMaskRequest {
             return Err(raised(&Error::argument("mask", "this request was answered already")));
         };
         let passes = mask.iter().map(|flag| *flag != 0).collect();
-        let answered =
-            py.detach(|| self.scan.lock().unwrap_or_else(PoisonError::into_inner).answer(request, passes));
+        let answered = py.detach(|| self.scan.lock().unwrap_or_else(PoisonError::into_inner).answer(request, passes));
         answered.map_err(|error| raised(&error))
     }
 }
