@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way here")
+pytestmark = [
+    pytest.mark.hazard(13),
+    pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way here"),
+]
 
 # Says "ready" when it has begun, then reports how the call ended, what the next call gave, and the threads that remain.
 CHILD = """
