@@ -7,7 +7,7 @@ characters, direction overrides) is shown as a symbol: names and contents of fil
 
 from __future__ import annotations
 
-import shutil
+import os
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -74,7 +74,7 @@ class TextTable:
         self.rows = 0
         self._out = out
         self._colour = colour
-        self._space = shutil.get_terminal_size().columns if terminal else None
+        self._space = _terminal_width() if terminal else None
         self._widths: list[int] | None = None
         self._sample: list[Mapping[str, object]] = []
         self._since = 0.0
@@ -181,6 +181,18 @@ class TextTable:
 
     def _painted(self, text: str, colour: str | None) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour and colour and text else text
+
+
+def _terminal_width() -> int:
+    """The cells of a line; as shutil finds it, whose import costs as much as a small search."""
+    try:
+        return int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        pass
+    try:
+        return os.get_terminal_size().columns or 80
+    except OSError:
+        return 80
 
 
 def _width(text: str) -> int:

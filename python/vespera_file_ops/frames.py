@@ -54,7 +54,7 @@ def lazy_frame(request: ScanRequest, observer: Callable[[Summary], None] | None 
     """
     schema = schema_of(request, request.table)
     source = _Source(request, schema, observer)
-    # Pure, so that a table which one query names twice is scanned once, and both sides see the same moment.
+    # Pure, so that Polars may scan once what one query names twice with the same columns and filters.
     return register_io_source(source, schema=schema, is_pure=True, explain_name=f"vespera_file_ops {request.table}")
 
 

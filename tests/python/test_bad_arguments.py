@@ -12,6 +12,8 @@ import pytest
 import vespera_file_ops as vfo
 from vespera_file_ops import options
 
+pytestmark = pytest.mark.hazard(37)
+
 Call = Callable[..., object]
 
 # How each function is called with nothing wrong, so that the one bad argument is what raises.

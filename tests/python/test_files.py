@@ -57,6 +57,7 @@ def test_every_spelling_of_a_path(kind: str, demo: Path) -> None:
     assert vfo.scan_files(path).collect()["size"].to_list() == [13]
 
 
+@pytest.mark.hazard(24)
 def test_a_name_that_is_not_utf8_goes_through_every_function(tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/odd\xff\xfe.txt"
     with open(name, "wb") as file:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way here")
+pytestmark = [
+    pytest.mark.hazard(13),
+    pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way here"),
+]
 
 # Says "ready" when it has begun, then reports how the call ended, what the next call gave, and the threads that remain.
 CHILD = """
@@ -33,24 +36,23 @@ CHILD = """
 
     vfo.search_files("warm", "small")
     count = len(os.listdir("/proc/self/task"))
-    outcome = "finished"
+    caught = None
     print("ready", flush=True)
     try:
         try:
             {call}
         except KeyboardInterrupt:
-            outcome = "interrupted"
-        caught = time.time()
-        # Polars raises it twice.
-        time.sleep(0.3)
+            # Polars raises it twice; the second may arrive before this line.
+            caught = time.time()
+            time.sleep(0.3)
     except KeyboardInterrupt:
-        pass
+        caught = caught or time.time()
     next_call = vfo.search_files("needle", "small").height
     deadline = time.time() + 3
     while threads() and time.time() < deadline:
         time.sleep(0.02)
     extra = len(os.listdir("/proc/self/task")) - count
-    print(json.dumps([outcome, caught, next_call, threads(), extra]), flush=True)
+    print(json.dumps([caught, next_call, threads(), extra]), flush=True)
 """
 
 CALLS = {
@@ -93,8 +95,8 @@ def test_ctrl_c(name: str, round: int, trees: Path) -> None:
     finally:
         child.kill()
     assert child.returncode == 0, err.decode()
-    outcome, caught, next_call, remaining, extra = json.loads(out)
-    assert outcome == "interrupted"
+    caught, next_call, remaining, extra = json.loads(out)
+    assert caught is not None, "the call ended before it was interrupted"
     # The promise is 0.1 s; what is above it is the time of a loaded machine's scheduler.
     assert caught - sent < 0.5
     assert next_call == sum(1 + number * 3 for number in range(100))

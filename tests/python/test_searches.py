@@ -181,6 +181,7 @@ FORKED = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.hazard(14)
 @pytest.mark.parametrize("before", ["pass", "vfo.search_files('TODO')"])
 def test_hazard_14_a_forked_child_reads_and_never_hangs(before: str, demo: Path) -> None:
     code = textwrap.dedent(FORKED.format(before=before))
