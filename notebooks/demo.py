@@ -6,6 +6,7 @@ Run by `make demo`. It needs nothing but the package itself, and takes another f
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -73,5 +74,6 @@ def main(folder: str, pattern: str) -> int:
 
 
 if __name__ == "__main__":
-    defaults = [str(Path(__file__).resolve().parent.parent), r"(?:pub )?fn \w+"]
+    repository = os.path.relpath(Path(__file__).resolve().parent.parent)
+    defaults = [repository, r"(?:pub )?fn \w+"]
     sys.exit(main(*[*sys.argv[1:], *defaults[len(sys.argv) - 1 :]]))
