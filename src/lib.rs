@@ -5,9 +5,18 @@
 //! - [`error`]: one error type.
 //! - [`io`]: a path becomes bytes.
 //! - [`search`]: a root becomes files, and files become hits.
+//! - [`table`]: rows become Arrow.
+//! - [`scan`]: the one pipeline: walk, read, operate, table.
+//! - `python`: the Python face (feature `python`).
 
 pub mod error;
 pub mod io;
+#[cfg(feature = "python")]
+mod python;
+pub mod scan;
 pub mod search;
+pub mod table;
 
 pub use error::{Error, ErrorKind, Result};
+pub use scan::{Scan, ScanRequest};
+pub use table::Table;

@@ -9,7 +9,9 @@
 
 mod control;
 mod describe;
+mod hit_rows;
 mod options;
+mod read_text;
 mod schedule;
 mod search;
 mod source;
@@ -182,7 +184,8 @@ impl ScanRequest {
             max_depth: self.options.max_depth.map(i64::from),
             one_file_system: self.options.one_file_system,
             keep_excluded: self.options.include_ignored && !describes,
-            keep_folders: describes && !self.options.filter.narrows(),
+            // Rows that were asked for by name or type are files.
+            keep_folders: describes && self.options.filter.include.is_empty() && self.options.filter.types.is_empty(),
             keep_others: describes,
             folder_status: describes && needs_status,
             focus: self.options.focus.clone(),

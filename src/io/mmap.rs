@@ -240,3 +240,56 @@ unsafe fn fall_back(action: *const libc::sigaction) {
         libc::sigaction(libc::SIGBUS, action, ptr::null_mut());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::os::unix::process::ExitStatusExt;
+
+    fn mapped(len: u64) -> (std::fs::File, MappedFile) {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(len).unwrap();
+        let map = MappedFile::open(file.as_fd(), len).unwrap();
+        (file, map)
+    }
+
+    #[test]
+    fn a_lost_page_marks_its_own_range_and_no_other() {
+        let ((file, map), (_kept, other)) = (mapped(20_000), mapped(20_000));
+        file.set_len(0).unwrap();
+        assert!(map.intact());
+        assert_eq!(std::hint::black_box(map.bytes())[19_999], 0);
+        assert_eq!((map.intact(), other.intact()), (false, true));
+    }
+
+    /// Another program's bus error, and one that was sent, end the process as if we were not there; tried in a child.
+    #[test]
+    fn what_is_not_ours_still_ends_the_process_by_its_signal() {
+        const ROLE: &str = "VESPERA_TEST_BUS_ERROR";
+        match std::env::var(ROLE).as_deref() {
+            Ok("fault") => {
+                let _ours = mapped(4096);
+                let file = tempfile::tempfile().unwrap();
+                file.set_len(4096).unwrap();
+                // SAFETY: the fault that this map is about to give is what the test is for.
+                let foreign = unsafe { Mmap::map(&file) }.unwrap();
+                file.set_len(0).unwrap();
+                std::hint::black_box(std::hint::black_box(&foreign)[0]);
+            }
+            Ok(_) => {
+                let _ours = mapped(4096);
+                // SAFETY: no memory is involved.
+                unsafe { libc::raise(libc::SIGBUS) };
+            }
+            Err(_) => {
+                for role in ["fault", "sent"] {
+                    let name = "io::mmap::tests::what_is_not_ours_still_ends_the_process_by_its_signal";
+                    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+                    let output = child.args([name, "--exact"]).env(ROLE, role).output().unwrap();
+                    assert_eq!(output.status.signal(), Some(libc::SIGBUS), "{role}: {output:?}");
+                }
+            }
+        }
+    }
+}

@@ -4,10 +4,18 @@
 //! - [`strategy`]: which reader a size gets.
 //! - `buffered`, [`mmap`], `stream`: the three readers.
 //! - [`content`]: the three behind one interface.
+//! - [`decode`]: bytes become text, with a way back to raw offsets.
+//! - [`hash`]: BLAKE3 over any reader.
+//! - [`whole`]: one file for a caller who wants all of it.
+//! - [`counters`]: what was asked of the system.
 
 mod buffered;
 pub mod content;
+pub mod counters;
+pub mod decode;
+pub mod hash;
 pub mod mmap;
 pub mod root;
 pub mod strategy;
 mod stream;
+pub mod whole;

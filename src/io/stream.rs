@@ -9,6 +9,9 @@ use std::os::fd::BorrowedFd;
 
 use super::buffered::{ReadBuffer, fill};
 
+/// Takes a chunk's bytes, its offset and whether it is the last.
+pub(super) type Emit<'a> = &'a mut dyn FnMut(&[u8], u64, bool) -> ControlFlow<()>;
+
 /// Reads `file` in chunks and hands each to `emit(bytes, offset, last)`; returns how many bytes it handed out.
 ///
 /// The first `keep` bytes of `buffer` have been read already. `end` is where to stop, if that is known. There is always
@@ -19,7 +22,7 @@ pub(super) fn read_chunks(
     keep: usize,
     chunk_bytes: usize,
     end: Option<u64>,
-    emit: &mut dyn FnMut(&[u8], u64, bool) -> ControlFlow<()>,
+    emit: Emit<'_>,
 ) -> io::Result<u64> {
     // Twice the read-ahead; a file system that has no use for the advice may refuse it.
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);

@@ -1,6 +1,7 @@
 //! The operation behind the files table: every entry becomes a row.
 
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 
 use super::control::{Control, Reach};
 use super::summary::Summary;
@@ -8,7 +9,7 @@ use super::worker::{Describe, Item, Operate, Outbox, Output, each_entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::content::ContentReader;
 use crate::io::counters;
-use crate::io::hash::{blake3_of, to_hex};
+use crate::io::hash::{blake3_of, hash_hex};
 use crate::io::root::{FileKind, FileStatus, open_content, status_at};
 use crate::io::strategy::Thresholds;
 use crate::search::walk::{Note, Role};
@@ -107,10 +108,10 @@ impl Operate for DescribeOperation {
                 let file = open_content(folder, path.name, self.follow || item.listing.named)
                     .map_err(|error| Error::io("open", path.name, error))?;
                 let stopped = || !matches!(control.reach(), Reach::Full);
-                blake3_of(hasher, &file, item.listing.folder.short_read_is_end, &stopped)
+                blake3_of(hasher, file.as_fd(), item.listing.folder.short_read_is_end, path.name, &stopped)
             });
             match hashed {
-                Ok(bytes) => hash = Some(to_hex(&bytes)),
+                Ok(bytes) => hash = Some(hash_hex(&bytes)),
                 Err(error) if error.kind() == ErrorKind::Cancelled => {
                     self.summary.count(Status::NotReached);
                     return Ok(ControlFlow::Continue(()));

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::os::fd::BorrowedFd;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::memchr_iter;
 
 use super::control::{Control, Reach};
 use super::options::SearchOptions;
@@ -16,7 +16,7 @@ use crate::io::decode::TextBuffer;
 use crate::io::root::{FileStatus, status_of};
 use crate::search::pattern::Patterns;
 use crate::search::text::{Hit, HitSink};
-use crate::search::window::Window;
+use crate::search::window::{Window, count_chars};
 use crate::table::hits::{CaptureRow, Mark};
 use crate::table::{EntryPath, FileOfHits, HitRow, HitsBuilder, Table};
 
@@ -160,11 +160,7 @@ impl<'a, 'o> RowSink<'a, 'o> {
         let carried = if start == 0 { window.line_prefix_chars } else { 0 };
         let (from, before) =
             if same_line && self.counted.0 <= hit.matched.start { self.counted } else { (start, carried) };
-        let chars = match std::str::from_utf8(&window.text[from..hit.matched.start]) {
-            Ok(text) => text.chars().count(),
-            Err(_) => String::from_utf8_lossy(&window.text[from..hit.matched.start]).chars().count(),
-        };
-        let column = before + i64::try_from(chars).unwrap_or(i64::MAX);
+        let column = before + count_chars(&window.text[from..hit.matched.start]);
         self.counted = (hit.matched.start, column);
         column + 1
     }
@@ -218,36 +214,11 @@ fn shown_part(text: &[u8], line: &Range<usize>, matched: &Range<usize>, most: us
     start..end
 }
 
-fn without_terminator(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// Up to `count` whole lines that end at `end`, first to last, each cut at `most` bytes.
-fn lines_before(text: &[u8], end: usize, count: usize, most: usize) -> Vec<&[u8]> {
-    let mut lines = Vec::new();
-    let mut end = end;
-    while lines.len() < count && end > 0 {
-        let start = memrchr(b'\n', &text[..end - 1]).map_or(0, |at| at + 1);
-        let line = without_terminator(&text[start..end]);
-        lines.push(&line[shown_part(line, &(0..line.len()), &(0..0), most)]);
-        end = start;
-    }
-    lines.reverse();
-    lines
-}
-
-/// Up to `count` lines that begin after the line that holds `end`, each cut at `most` bytes.
-fn lines_after(text: &[u8], end: usize, count: usize, most: usize) -> Vec<&[u8]> {
-    let mut lines = Vec::new();
-    let Some(mut start) = memchr(b'\n', &text[end..]).map(|at| end + at + 1) else { return lines };
-    while lines.len() < count && start < text.len() {
-        let end = memchr(b'\n', &text[start..]).map_or(text.len(), |at| start + at + 1);
-        let line = without_terminator(&text[start..end]);
-        lines.push(&line[shown_part(line, &(0..line.len()), &(0..0), most)]);
-        start = end;
-    }
-    lines
+/// Whether an earlier or a later window has more of this line.
+fn is_cut_off(window: &Window<'_>, line: &Range<usize>) -> bool {
+    let begins_before = line.start == 0 && window.line_prefix_chars > 0;
+    let goes_on = line.end == window.text.len() && !window.is_end && window.text.last() != Some(&b'\n');
+    begins_before || goes_on
 }
 
 impl HitSink for RowSink<'_, '_> {
@@ -266,7 +237,7 @@ impl HitSink for RowSink<'_, '_> {
         self.line = Some(hit.line.clone());
         let (text, options, offsets) = (window.text, self.file.options, self.offsets);
         let part = shown_part(text, &hit.line, &hit.matched, options.max_line_bytes);
-        let line_truncated = part != hit.line || window.cuts_line(&hit.line);
+        let line_truncated = part != hit.line || is_cut_off(window, &hit.line);
         let lies_in_part = part.start <= hit.matched.start && hit.matched.end <= part.end;
         let names = hit.pattern.map(|pattern| self.file.patterns.capture_names(pattern as usize));
         let captures: Vec<_> = hit
@@ -280,13 +251,15 @@ impl HitSink for RowSink<'_, '_> {
                 }),
             })
             .collect();
-        let (before, after) = match options.context {
-            0 => (Vec::new(), Vec::new()),
-            count => (
-                lines_before(text, hit.line.start, count, options.max_line_bytes),
-                lines_after(text, hit.line.end, count, options.max_line_bytes),
-            ),
+        let context_line = |line: Range<usize>| {
+            let nowhere = line.start..line.start;
+            &text[shown_part(text, &line, &nowhere, options.max_line_bytes)]
         };
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        if options.context > 0 {
+            before.extend(window.lines_before(hit.line.start, options.context).map(context_line));
+            after.extend(window.lines_after(hit.line.end, options.context).map(context_line));
+        }
         let row = HitRow {
             line_number: hit.line_number,
             column_number,
@@ -343,14 +316,5 @@ mod tests {
                 assert!(std::str::from_utf8(&text[part]).is_ok(), "{most} {at}");
             }
         }
-    }
-
-    #[test]
-    fn context_is_the_lines_around() {
-        let text = b"one\ntwo\r\nthree\nfour\nfive";
-        assert_eq!(lines_before(text, 9, 5, 100), [b"one".as_slice(), b"two"]);
-        assert_eq!(lines_before(text, 9, 1, 100), [b"two".as_slice()]);
-        assert_eq!(lines_after(text, 14, 5, 100), [b"four".as_slice(), b"five"]);
-        assert!(lines_after(text, text.len(), 5, 100).is_empty());
     }
 }

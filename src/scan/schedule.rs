@@ -283,11 +283,4 @@ impl<T> Schedule<T> {
     pub fn is_over(&self) -> bool {
         self.folders.is_empty() && self.being_listed.is_empty() && self.runs.is_empty() && self.slots.is_empty()
     }
-
-    /// Forget all work that nobody has begun; what has been finished still leaves.
-    pub fn forget_unclaimed(&mut self) {
-        self.folders.clear();
-        self.runs.clear();
-        self.waiting = 0;
-    }
 }

@@ -127,7 +127,7 @@ impl Resolver<'_> {
                 self.named(index, &path, status.kind, None)
             }
             Err(error) => {
-                let missing = ErrorKind::of_io(&error.into()) == ErrorKind::PathNotFound;
+                let missing = ErrorKind::of_io(&error) == ErrorKind::PathNotFound;
                 if missing && spec.may_be_glob && path.iter().any(|byte| b"*?[".contains(byte)) {
                     return self.glob(index, &path);
                 }

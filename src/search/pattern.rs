@@ -15,7 +15,6 @@ use std::ops::Range;
 
 use grep_matcher::{Captures, Matcher};
 use grep_regex::{RegexCaptures, RegexMatcher, RegexMatcherBuilder};
-use memchr::memmem;
 use regex_syntax::ast;
 use regex_syntax::hir::{Hir, HirKind, translate::TranslatorBuilder};
 
@@ -156,8 +155,6 @@ pub(crate) struct Pattern {
     source: String,
     insensitive: bool,
     matcher: RegexMatcher,
-    /// Set where the pattern is nothing but this text: the regex engine would only stand in the way.
-    literal: Option<memmem::Finder<'static>>,
     capture_names: Vec<Option<String>>,
     method: Method,
 }
@@ -185,9 +182,6 @@ impl Pattern {
         // Not `capture_count`, which forgets groups that can never take part, such as the one of `(a){0}`.
         let group_count = matcher.new_captures().map_or(1, |captures| captures.len());
         let shape = Shape::of(source, options.fixed_strings, group_count);
-        let is_plain = options.fixed_strings || !source.chars().any(regex_syntax::is_meta_character);
-        let literal = (is_plain && !insensitive && !options.whole_word && !source.is_empty())
-            .then(|| memmem::Finder::new(source.as_bytes()).into_owned());
         let method = if matcher.line_terminator().is_none() {
             // grep-regex takes the line terminator back from a pattern that looks at the ends of the whole text.
             Method::EveryLine
@@ -196,31 +190,13 @@ impl Pattern {
         } else {
             Method::Block
         };
-        Ok(Self {
-            source: source.to_owned(),
-            insensitive,
-            matcher,
-            literal,
-            capture_names: shape.capture_names,
-            method,
-        })
+        Ok(Self { source: source.to_owned(), insensitive, matcher, capture_names: shape.capture_names, method })
     }
 
     /// The first match at or after `at`; text before it is what look-behind sees.
     #[inline]
     pub(crate) fn find(&self, text: &[u8], at: usize) -> Option<Range<usize>> {
-        match &self.literal {
-            Some(finder) => {
-                let start = at + finder.find(&text[at..])?;
-                Some(start..start + finder.needle().len())
-            }
-            None => self.matcher.find_at(text, at).ok().flatten().map(|found| found.start()..found.end()),
-        }
-    }
-
-    /// The pattern is plain text, which nothing finds faster than a search for it.
-    pub(crate) fn is_literal(&self) -> bool {
-        self.literal.is_some()
+        self.matcher.find_at(text, at).ok().flatten().map(|found| found.start()..found.end())
     }
 
     /// Scratch for [`Self::captures`]; `None` for a pattern without groups.
@@ -385,7 +361,9 @@ fn compile_error(source: &str, options: &PatternOptions, error: &grep_regex::Err
             SIZE_LIMIT >> 20
         ),
         // grep-regex shows the pattern as it wrapped it; the parser alone shows it as it was given.
-        _ => regex_syntax::Parser::new()
+        _ => regex_syntax::ParserBuilder::new()
+            .utf8(false)
+            .build()
             .parse(&plain_or_regex(source, options.fixed_strings))
             .err()
             .map_or_else(|| error.to_string(), |error| error.to_string()),

@@ -62,7 +62,7 @@ pub struct Hit<'s> {
     pub captures: &'s [CaptureSpan],
 }
 
-/// Takes the hits as they are found.
+/// Takes the hits.
 pub trait HitSink {
     /// Takes one hit. `Break` ends the search.
     fn hit(&mut self, window: &Window<'_>, hit: &Hit<'_>) -> ControlFlow<()>;
@@ -222,9 +222,7 @@ impl TextSearcher {
 
     /// One pattern, whose matches in a block are its matches in the lines, and no faster way to its lines.
     fn searches_in_blocks(&self) -> bool {
-        self.patterns.count() == 1
-            && self.patterns.method() == Method::Block
-            && (self.has_candidates == Some(false) || self.patterns.pattern(0).is_literal())
+        self.patterns.count() == 1 && self.patterns.method() == Method::Block && self.has_candidates == Some(false)
     }
 
     /// Finds the lines that may have hits, and searches each for itself.
@@ -253,8 +251,7 @@ impl TextSearcher {
         line: &Range<usize>,
         sink: &mut S,
     ) -> ControlFlow<(), usize> {
-        let before = if line.end < window.search.end { line.end + 1 } else { starts_before(window, window.search.end) };
-        self.find_all(window, &window.text[..line.end], line.start, before, sink)?;
+        self.find_all(window, &window.text[..line.end], line.start, starts_before_end_of(window, line), sink)?;
         ControlFlow::Continue(line.end + 1)
     }
 
@@ -279,12 +276,9 @@ impl TextSearcher {
             return ControlFlow::Break(());
         }
         let at = match self.patterns.any().find_candidate_line(&text[range.start..]).ok().flatten() {
-            Some(LineMatchKind::Confirmed(at)) => {
-                self.has_candidates = Some(false);
-                range.start + at
-            }
-            Some(LineMatchKind::Candidate(at)) => {
-                self.has_candidates = Some(true);
+            Some(found) => {
+                let (LineMatchKind::Confirmed(at) | LineMatchKind::Candidate(at)) = found;
+                self.has_candidates = Some(matches!(found, LineMatchKind::Candidate(_)));
                 range.start + at
             }
             None => return ControlFlow::Continue(None),
@@ -403,4 +397,9 @@ fn reach(window: &Window<'_>, end: usize) -> usize {
 fn starts_before(window: &Window<'_>, end: usize) -> usize {
     let is_open_end = window.is_end && end == window.text.len() && end > 0 && window.text[end - 1] != b'\n';
     end + usize::from(is_open_end)
+}
+
+/// The same for one line, or a window's part of it.
+fn starts_before_end_of(window: &Window<'_>, line: &Range<usize>) -> usize {
+    if line.end < window.search.end { line.end + 1 } else { starts_before(window, window.search.end) }
 }

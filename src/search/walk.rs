@@ -403,6 +403,11 @@ impl Walker {
         Self { options, entered: Mutex::default(), seen: overlap.then(Mutex::default) }
     }
 
+    /// Whether folders are rows. What a glob names are files.
+    fn keeps_folders(&self, folder: &Folder) -> bool {
+        self.options.keep_folders && folder.source.glob.is_none()
+    }
+
     /// Whether no earlier source has listed this entry.
     fn is_first(&self, folder: &Folder, name: &[u8]) -> bool {
         let Some(seen) = &self.seen else { return true };
@@ -518,7 +523,7 @@ impl Walker {
             listing.sort();
         }
         // A link to a folder that is listed elsewhere stays what it is.
-        let is_row = self.options.keep_folders && listing.folder.depth > 1;
+        let is_row = self.keeps_folders(&listing.folder) && listing.folder.depth > 1;
         if listing.error.is_some() || (is_row && self.is_first(&listing.folder, b"")) {
             listing.add_own(if enters { FileKind::Dir } else { FileKind::Symlink });
         }
@@ -621,13 +626,13 @@ impl Walker {
         let may_descend = self.options.max_depth.is_none_or(|most| listing.folder.depth < most);
         match verdict {
             Verdict::Keep { .. } if is_folder && name == b".git" => {
-                if self.options.keep_folders {
+                if self.keeps_folders(&listing.folder) {
                     listing.add(name, kind, Role::Wanted);
                 }
             }
             Verdict::Keep { .. } if is_folder && may_descend => listing.add(name, kind, Role::Descend),
             Verdict::Keep { .. } if is_folder => {
-                if self.options.keep_folders {
+                if self.keeps_folders(&listing.folder) {
                     listing.add(name, kind, Role::Wanted);
                 }
             }

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
 use super::column::{Arena, Cells, Numbers};
-use super::files::{assemble, nanoseconds};
+use super::files::assemble;
 use super::path_cells::{EntryPath, PathColumns};
 use super::schema::{ColumnType, Projection};
 use crate::error::Result;
@@ -141,7 +141,7 @@ impl CoverageBuilder {
         }
         let numbers = [
             row.metadata.and_then(|status| i64::try_from(status.size).ok()),
-            row.metadata.and_then(|status| nanoseconds(status.modified)),
+            row.metadata.and_then(|status| status.modified.as_nanoseconds()),
             Some(row.hits),
             Some(row.matched_lines),
             Some(row.bytes_searched),

@@ -65,15 +65,8 @@ const NUMBERS: [(&str, NumberOf); 10] = [
     ("mode", NumberOf::Count(|status| u64::from(status.mode))),
     ("uid", NumberOf::Count(|status| u64::from(status.uid))),
     ("gid", NumberOf::Count(|status| u64::from(status.gid))),
-    ("links", NumberOf::Count(|status| status.links)),
+    ("links", NumberOf::Count(|status| u64::from(status.links))),
 ];
-
-/// An instant as nanoseconds since 1970, unless it lies outside the years 1677 to 2262.
-#[must_use]
-pub fn nanoseconds(time: TimeSpec) -> Option<i64> {
-    let value = i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
-    i64::try_from(value).ok()
-}
 
 impl FilesBuilder {
     /// A builder of the selected columns; `thresholds` say which strategy a size gets.
@@ -109,7 +102,7 @@ impl FilesBuilder {
                 NumberOf::Count(count) => i64::try_from(count(status)).ok(),
                 NumberOf::Time(time) => {
                     let time = time(status)?;
-                    nanoseconds(time).or_else(|| {
+                    time.as_nanoseconds().or_else(|| {
                         unfit.push(format!("{name}: {} s since 1970 does not fit a timestamp", time.seconds));
                         None
                     })

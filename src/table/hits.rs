@@ -10,7 +10,7 @@ use arrow_buffer::Buffer;
 use arrow_schema::ArrowError;
 
 use super::column::{Arena, Cell, Cells, Flags, Lists, Numbers};
-use super::files::{assemble, nanoseconds};
+use super::files::assemble;
 use super::path_cells::{EntryPath, PathCells, PathColumns};
 use super::schema::{ColumnType, Layout, Projection};
 use crate::error::Result;
@@ -198,7 +198,7 @@ impl HitsBuilder {
         self.paths.push(&cells);
         let numbers = &mut self.numbers;
         numbers.size.push(file.status.and_then(|status| i64::try_from(status.size).ok()));
-        numbers.modified.push(file.status.and_then(|status| nanoseconds(status.modified)));
+        numbers.modified.push(file.status.and_then(|status| status.modified.as_nanoseconds()));
         numbers.line_number.push(Some(row.line_number));
         numbers.column_number.push(Some(row.column_number));
         numbers.start_byte.push(Some(row.start_byte));

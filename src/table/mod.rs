@@ -8,6 +8,7 @@ pub mod column;
 pub mod coverage;
 pub mod files;
 pub mod hits;
+pub mod lines;
 mod path_cells;
 pub mod schema;
 

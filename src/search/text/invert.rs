@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 
 use memchr::{memchr, memrchr};
 
-use super::{HitSink, TextSearcher, starts_before};
+use super::{HitSink, TextSearcher, starts_before, starts_before_end_of};
 use crate::search::pattern::Method;
 use crate::search::window::Window;
 
@@ -63,7 +63,7 @@ impl TextSearcher {
     fn part_matches(&self, window: &Window<'_>, line: &Range<usize>, continues_line: bool) -> bool {
         let text_start = if continues_line { 0 } else { line.start };
         let text = &window.text[text_start..line.end];
-        let before = if line.end < window.search.end { line.end + 1 } else { starts_before(window, window.search.end) };
+        let before = starts_before_end_of(window, line);
         (0..self.patterns.count())
             .filter_map(|index| self.patterns.pattern(index).find(text, line.start - text_start))
             .any(|matched| text_start + matched.start < before)

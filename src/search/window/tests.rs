@@ -107,6 +107,8 @@ fn pieces(newlines: bool) -> impl Strategy<Value = Vec<u8>> {
 
 const PATTERNS: &[&[&str]] = &[
     &["foo"],
+    &[".."],
+    &[r"\w{3}", "(?-u:.){4}"],
     &["a"],
     &["[^a]"],
     &[""],

@@ -1,0 +1,91 @@
+//! One file, whole: its content for a caller who wants all of it, or an error that says why not.
+//!
+//! What is handed out was one content of the file: a file that changes while it is read is read again, and after a few
+//! times given up as changed.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::CWD;
+
+use super::content::{ContentReader, ReadReport};
+use super::counters;
+use super::hash::{blake3_of, hash_hex};
+use super::root::{FileKind, is_known_disk, open_content, status_of};
+use super::strategy::Thresholds;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How often a file that changes is read before it is given up.
+const TRIES: usize = 4;
+
+/// Asked now and then whether to go on.
+pub type Stopped<'a> = &'a dyn Fn() -> bool;
+
+/// Opens a regular file by a path from the working directory; links are followed.
+///
+/// # Errors
+/// The system's, and an argument error for what has no content (a folder) or must not be opened (a pipe, a device).
+pub fn open_regular(path: &[u8]) -> Result<OwnedFd> {
+    if path.is_empty() || path.contains(&0) {
+        return Err(Error::argument("path", "expected a path, got an empty one or one that holds a NUL byte"));
+    }
+    // Described before it is opened, because opening a device can do something.
+    let before = super::root::status_at(CWD, path, true).map_err(|error| Error::io("open", path, error))?;
+    refuse_unless_file(before.kind, path)?;
+    let file = open_content(CWD, path, true).map_err(|error| Error::io("open", path, error))?;
+    let opened = status_of(file.as_fd()).map_err(|error| Error::io("describe", path, error))?;
+    refuse_unless_file(opened.kind, path)?;
+    counters::FILES_OPENED.add(1);
+    Ok(file)
+}
+
+fn refuse_unless_file(kind: FileKind, path: &[u8]) -> Result<()> {
+    match kind {
+        FileKind::File => Ok(()),
+        FileKind::Dir => Err(Error::io("read", path, rustix::io::Errno::ISDIR)),
+        other => {
+            let text = format!("cannot read a {}: only regular files are opened for their content", other.as_str());
+            Err(Error::new(ErrorKind::Argument, text).with_path(path))
+        }
+    }
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// As [`open_regular`]; `Changed` if it changes every time it is read, `Cancelled` if `stopped` says so.
+pub fn read_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<Vec<u8>> {
+    let mut reader = ContentReader::new(thresholds);
+    let file = open_regular(path)?;
+    let short_read_is_end = is_known_disk(file.as_fd());
+    for _ in 0..TRIES {
+        let mut content = Vec::new();
+        let mut whole = true;
+        let report: ReadReport = reader
+            .read_checked(file.as_fd(), short_read_is_end, &mut |chunk| {
+                content.extend_from_slice(chunk.bytes);
+                whole = chunk.intact();
+                if stopped() { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+            })
+            .map_err(|error| Error::io("read", path, error))?;
+        if stopped() {
+            return Err(Error::new(ErrorKind::Cancelled, "reading was cancelled").with_path(path));
+        }
+        counters::BYTES_READ.add(report.bytes);
+        if whole && !report.changed {
+            return Ok(content);
+        }
+    }
+    let text = format!("the file changed each of the {TRIES} times it was read; try again when its writer is done");
+    Err(Error::new(ErrorKind::Changed, text).with_path(path))
+}
+
+/// The BLAKE3 hash of a file, in hexadecimal.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn hash_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<String> {
+    let mut reader = ContentReader::new(thresholds);
+    let file = open_regular(path)?;
+    let short_read_is_end = is_known_disk(file.as_fd());
+    blake3_of(&mut reader, file.as_fd(), short_read_is_end, path, stopped).map(|hash| hash_hex(&hash))
+}

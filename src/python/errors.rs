@@ -1,0 +1,38 @@
+//! Errors become the exceptions that `vespera_file_ops.errors` defines.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::error::{Error, ErrorKind};
+
+/// The exception class of a kind.
+fn class_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Argument => "ArgumentError",
+        ErrorKind::Pattern => "PatternError",
+        ErrorKind::PathNotFound => "PathNotFoundError",
+        ErrorKind::AccessDenied => "AccessDeniedError",
+        ErrorKind::Changed => "ChangedError",
+        ErrorKind::Decode => "DecodeError",
+        ErrorKind::Limit => "LimitError",
+        ErrorKind::Cancelled => "CancelledError",
+        ErrorKind::Io => "FileSystemError",
+        ErrorKind::Internal => "InternalError",
+    }
+}
+
+/// The exception for an error.
+pub fn raised(error: &Error) -> PyErr {
+    Python::attach(|py| exception(py, error).unwrap_or_else(|failure| failure))
+}
+
+fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let class = py.import("vespera_file_ops.errors")?.getattr(class_name(error.kind()))?;
+    let arguments = PyDict::new(py);
+    arguments.set_item("path", error.path().map(OsStr::from_bytes))?;
+    arguments.set_item("errno", error.errno())?;
+    Ok(PyErr::from_value(class.call((error.to_string(),), Some(&arguments))?))
+}

@@ -1,0 +1,252 @@
+//! Single files: content, text, lines, pieces, hashes.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::errors::raised;
+use super::options::{PyCancelToken, thresholds_of};
+use super::stream::PyBatches;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::decode::{EncodingChoice, TextEncoding, decode_replacing, decode_strict};
+use crate::io::root::{FileStatus, status_of};
+use crate::io::strategy::Thresholds;
+use crate::io::{counters as counts, whole};
+use crate::scan::{CancelToken, normalised};
+use crate::table::lines;
+
+/// Run `work` without the interpreter, and end it when a signal or the token says so.
+///
+/// Signals can only be looked at on the thread that holds the interpreter, so the work is done by another one.
+fn interruptible<T: Send>(
+    py: Python<'_>,
+    cancel: Option<PyCancelToken>,
+    work: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send,
+) -> PyResult<T> {
+    let cancel = cancel.map(|token| token.0).unwrap_or_default();
+    let interrupted = CancelToken::default();
+    let stopped = || cancel.is_cancelled() || interrupted.is_cancelled();
+    let (send, receive) = std::sync::mpsc::channel();
+    let receive = Mutex::new(receive);
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().name("vespera-read".to_owned());
+        let spawned = worker.spawn_scoped(scope, || {
+            // The receiver outlives the worker, so the result always arrives.
+            let _ = send.send(work(&stopped));
+        });
+        if let Err(error) = spawned {
+            return Err(raised(&Error::io("start a thread", b"", error)));
+        }
+        loop {
+            let box_ = std::time::Duration::from_millis(25);
+            let result = py.detach(|| receive.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(box_));
+            match result {
+                Ok(result) => return result.map_err(|error| raised(&error)),
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+                    let text = "a reader panicked; please report this";
+                    return Err(raised(&Error::new(ErrorKind::Internal, text)));
+                }
+            }
+            if let Err(error) = py.check_signals() {
+                interrupted.cancel();
+                return Err(error);
+            }
+        }
+    })
+}
+
+/// Files up to this size are read on the calling thread: they take less time than a signal may wait.
+const QUICK_BYTES: u64 = 8 << 20;
+
+fn run<T: Send>(
+    py: Python<'_>,
+    path: &[u8],
+    cancel: Option<PyCancelToken>,
+    work: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send,
+) -> PyResult<T> {
+    let size = crate::io::root::status_at(rustix::fs::CWD, path, true).map_or(0, |status| status.size);
+    if size <= QUICK_BYTES && size > 0 {
+        let token = cancel.map(|token| token.0).unwrap_or_default();
+        return py.detach(|| work(&|| token.is_cancelled())).map_err(|error| raised(&error));
+    }
+    interruptible(py, cancel, work)
+}
+
+/// The content of a file.
+#[pyfunction]
+#[pyo3(signature = (path, *, strategy = "auto", cancel = None))]
+pub fn read_bytes<'py>(
+    py: Python<'py>,
+    path: Vec<u8>,
+    strategy: &str,
+    cancel: Option<PyCancelToken>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let thresholds = thresholds_of(strategy)?;
+    let content = run(py, &path, cancel, |stopped| whole::read_file(&path, thresholds, stopped))?;
+    Ok(PyBytes::new(py, &content))
+}
+
+/// How bytes become text.
+#[derive(Clone, Copy)]
+struct Decoding {
+    encoding: EncodingChoice,
+    strict: bool,
+}
+
+impl Decoding {
+    fn parse(encoding: &str, errors: &str) -> PyResult<Self> {
+        let strict = match errors {
+            "strict" => true,
+            "replace" => false,
+            other => {
+                let text = format!("expected \"strict\" or \"replace\", got {other:?}");
+                return Err(raised(&Error::argument("errors", &text)));
+            }
+        };
+        let encoding = EncodingChoice::parse(encoding).map_err(|error| raised(&error))?;
+        Ok(Self { encoding, strict })
+    }
+
+    fn text(self, path: &[u8], thresholds: Thresholds, stopped: whole::Stopped<'_>) -> Result<String> {
+        let content = whole::read_file(path, thresholds, stopped)?;
+        let encoding = TextEncoding::detect(&content, self.encoding);
+        if encoding.is_utf8() && encoding.bom_bytes() == 0 {
+            // The common case needs no copy.
+            match String::from_utf8(content) {
+                Ok(text) => return Ok(text),
+                Err(invalid) => return self.decoded(invalid.as_bytes(), encoding, path),
+            }
+        }
+        self.decoded(&content, encoding, path)
+    }
+
+    fn decoded(self, content: &[u8], encoding: TextEncoding, path: &[u8]) -> Result<String> {
+        if self.strict {
+            decode_strict(content, encoding).map(Cow::into_owned).map_err(|error| error.with_path(path))
+        } else {
+            Ok(decode_replacing(content, encoding).into_owned())
+        }
+    }
+}
+
+/// The decoded content of a file.
+#[pyfunction]
+#[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", cancel = None))]
+pub fn read_string(
+    py: Python<'_>,
+    path: Vec<u8>,
+    encoding: &str,
+    errors: &str,
+    strategy: &str,
+    cancel: Option<PyCancelToken>,
+) -> PyResult<String> {
+    let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
+    run(py, &path, cancel, |stopped| decoding.text(&path, thresholds, stopped))
+}
+
+/// The lines of a file, as the one column `line`.
+#[pyfunction]
+#[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", cancel = None))]
+pub fn read_lines(
+    py: Python<'_>,
+    path: Vec<u8>,
+    encoding: &str,
+    errors: &str,
+    strategy: &str,
+    cancel: Option<PyCancelToken>,
+) -> PyResult<PyBatches> {
+    let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
+    let batches = run(py, &path, cancel, |stopped| {
+        lines::lines(decoding.text(&path, thresholds, stopped)?).map_err(|error| error.with_path(&path))
+    })?;
+    Ok(PyBatches::new(lines::schema(), batches))
+}
+
+/// The content of a file in pieces.
+#[pyfunction]
+#[pyo3(signature = (path, *, chunk_size, strategy = "auto"))]
+pub fn read_chunks(py: Python<'_>, path: Vec<u8>, chunk_size: usize, strategy: &str) -> PyResult<PyChunkIterator> {
+    thresholds_of(strategy)?;
+    if chunk_size == 0 {
+        return Err(raised(&Error::argument("chunk_size", "expected at least 1, got 0")));
+    }
+    let path = normalised(&path);
+    let opened: Result<_> = py.detach(|| {
+        let file: OwnedFd = whole::open_regular(&path)?;
+        let before = status_of(file.as_fd()).map_err(|error| Error::io("describe", &path, error))?;
+        Ok((File::from(file), before))
+    });
+    let (file, before) = opened.map_err(|error| raised(&error))?;
+    Ok(PyChunkIterator { chunk_size, path, state: Mutex::new(Some(ChunkState { file, before })) })
+}
+
+struct ChunkState {
+    file: File,
+    before: FileStatus,
+}
+
+/// The pieces of one file, in order. If the file changes meanwhile, the last step raises.
+#[pyclass(name = "ChunkIterator", module = "vespera_file_ops._core", frozen)]
+pub struct PyChunkIterator {
+    chunk_size: usize,
+    path: Vec<u8>,
+    state: Mutex<Option<ChunkState>>,
+}
+
+impl PyChunkIterator {
+    fn next_chunk(&self) -> Result<Option<Vec<u8>>> {
+        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(state) = guard.as_mut() else { return Ok(None) };
+        let mut chunk = Vec::with_capacity(self.chunk_size.min(8 << 20));
+        let failed = |error| Error::io("read", &self.path, error);
+        state.file.by_ref().take(self.chunk_size as u64).read_to_end(&mut chunk).map_err(failed)?;
+        counts::BYTES_READ.add(chunk.len() as u64);
+        if !chunk.is_empty() {
+            return Ok(Some(chunk));
+        }
+        let after = status_of(state.file.as_fd()).map_err(|error| Error::io("describe", &self.path, error))?;
+        let unchanged = state.before.same_content_as(&after);
+        *guard = None;
+        if unchanged {
+            return Ok(None);
+        }
+        let text = "the file changed while its pieces were read; they may not fit together";
+        Err(Error::new(ErrorKind::Changed, text).with_path(&self.path))
+    }
+}
+
+#[pymethods]
+impl PyChunkIterator {
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let chunk = py.detach(|| self.next_chunk()).map_err(|error| raised(&error))?;
+        Ok(chunk.map(|chunk| PyBytes::new(py, &chunk)))
+    }
+}
+
+/// The BLAKE3 hash of a file, in hexadecimal.
+#[pyfunction]
+#[pyo3(signature = (path, *, strategy = "auto", cancel = None))]
+pub fn hash_file(py: Python<'_>, path: Vec<u8>, strategy: &str, cancel: Option<PyCancelToken>) -> PyResult<String> {
+    let thresholds = thresholds_of(strategy)?;
+    run(py, &path, cancel, |stopped| whole::hash_file(&path, thresholds, stopped))
+}
+
+/// What this process has done so far.
+#[pyfunction]
+pub fn counters(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, count) in counts::all() {
+        dict.set_item(name, count)?;
+    }
+    Ok(dict)
+}

@@ -1,0 +1,39 @@
+//! The Python face: options in, Arrow out; the interpreter is detached whenever Rust works.
+//!
+//! This is the private module `vespera_file_ops._core`. The public functions, their names and their documentation are
+//! Python; this side validates, runs the pipeline, and raises the exceptions that Python defines.
+
+mod errors;
+mod files;
+mod options;
+mod request;
+mod running;
+mod stream;
+mod values;
+
+use pyo3::prelude::*;
+
+/// The extension module.
+///
+/// # Errors
+/// If a class cannot be added.
+#[pymodule]
+pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<options::PyCancelToken>()?;
+    module.add_class::<request::PyRequest>()?;
+    module.add_class::<running::PyScan>()?;
+    module.add_class::<running::PyMaskRequest>()?;
+    module.add_class::<stream::PyBatch>()?;
+    module.add_class::<stream::PyBatches>()?;
+    module.add_class::<stream::PyTableStream>()?;
+    module.add_class::<stream::PyTableStreamIterator>()?;
+    module.add_class::<files::PyChunkIterator>()?;
+    module.add_function(wrap_pyfunction!(files::read_bytes, module)?)?;
+    module.add_function(wrap_pyfunction!(files::read_string, module)?)?;
+    module.add_function(wrap_pyfunction!(files::read_lines, module)?)?;
+    module.add_function(wrap_pyfunction!(files::read_chunks, module)?)?;
+    module.add_function(wrap_pyfunction!(files::hash_file, module)?)?;
+    module.add_function(wrap_pyfunction!(files::counters, module)?)?;
+    module.add_function(wrap_pyfunction!(stream::rows, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,203 @@
+//! Batches and streams of batches in the Arrow `PyCapsule` interface.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow_array::{ArrayRef, RecordBatch, StructArray};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, SchemaRef};
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyDict, PyTuple};
+use pyo3_arrow::PyRecordBatch;
+use pyo3_arrow::error::PyArrowResult;
+use pyo3_arrow::ffi::{ArrayIterator, ArrayReader, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
+
+use super::errors::raised;
+use crate::error::{Error, ErrorKind};
+use crate::scan::{Scan, ScanRequest, Selection, Step};
+use crate::table::Projection;
+
+/// The struct field that stands for a schema in the C stream interface.
+fn field_of(schema: &SchemaRef) -> FieldRef {
+    Arc::new(Field::new("", DataType::Struct(schema.fields().clone()), false))
+}
+
+fn as_struct(batch: RecordBatch) -> ArrayRef {
+    Arc::new(StructArray::from(batch))
+}
+
+/// One record batch.
+#[pyclass(name = "Batch", module = "vespera_file_ops._core", frozen)]
+pub struct PyBatch(pub RecordBatch);
+
+#[pymethods]
+impl PyBatch {
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyArrowResult<Bound<'py, PyTuple>> {
+        let field = field_of(&self.0.schema());
+        to_array_pycapsules(py, field, &StructArray::from(self.0.clone()), requested_schema)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        to_schema_pycapsule(py, self.0.schema().as_ref())
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.num_rows()
+    }
+}
+
+/// Batches that lie in memory.
+#[pyclass(name = "Batches", module = "vespera_file_ops._core", frozen)]
+pub struct PyBatches {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+}
+
+impl PyBatches {
+    /// Batches of one schema.
+    pub fn new(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Self { schema, batches }
+    }
+}
+
+#[pymethods]
+impl PyBatches {
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        let arrays: Vec<_> = self.batches.iter().cloned().map(|batch| Ok(as_struct(batch))).collect();
+        let reader = ArrayIterator::new(arrays.into_iter(), field_of(&self.schema));
+        to_stream_pycapsule(py, Box::new(reader), requested_schema)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        to_schema_pycapsule(py, self.schema.as_ref())
+    }
+}
+
+/// A table as a stream; every consumer starts a scan of its own.
+#[pyclass(name = "TableStream", module = "vespera_file_ops._core", frozen)]
+pub struct PyTableStream {
+    request: ScanRequest,
+    projection: Projection,
+}
+
+impl PyTableStream {
+    /// The selected columns of one table of this scan.
+    pub fn new(request: ScanRequest, projection: Projection) -> Self {
+        Self { request, projection }
+    }
+
+    fn start(&self, py: Python<'_>) -> PyResult<Scan> {
+        let selection = Selection { tables: vec![self.projection.clone()], n_rows: None, mask_columns: None };
+        py.detach(|| self.request.start(&selection)).map_err(|error| raised(&error))
+    }
+}
+
+/// The batches of a running scan, for consumers that do not know Python.
+struct ScanReader {
+    scan: Scan,
+    field: FieldRef,
+}
+
+fn next_batch(scan: &mut Scan, time_box: Duration) -> Result<Step, Error> {
+    if scan.is_cancelled() {
+        scan.close();
+        return Err(Error::new(ErrorKind::Cancelled, "cancelled through its CancelToken"));
+    }
+    scan.next(time_box)
+}
+
+impl Iterator for ScanReader {
+    type Item = Result<ArrayRef, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match next_batch(&mut self.scan, Duration::from_millis(25)) {
+                Ok(Step::Batch(_, batch)) => return Some(Ok(as_struct(batch))),
+                Ok(Step::End) => return None,
+                Ok(Step::Idle | Step::Mask(_)) => {}
+                Err(error) => return Some(Err(ArrowError::ExternalError(Box::new(error)))),
+            }
+        }
+    }
+}
+
+impl ArrayReader for ScanReader {
+    fn field(&self) -> FieldRef {
+        Arc::clone(&self.field)
+    }
+}
+
+#[pymethods]
+impl PyTableStream {
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        let scan = self.start(py)?;
+        let reader = ScanReader { scan, field: field_of(&self.projection.schema()) };
+        to_stream_pycapsule(py, Box::new(reader), requested_schema)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        to_schema_pycapsule(py, self.projection.schema().as_ref())
+    }
+
+    fn __iter__(&self, py: Python<'_>) -> PyResult<PyTableStreamIterator> {
+        Ok(PyTableStreamIterator { scan: Mutex::new(self.start(py)?), taken: Mutex::default() })
+    }
+}
+
+/// The batches of one run of a [`PyTableStream`].
+#[pyclass(name = "TableStreamIterator", module = "vespera_file_ops._core", frozen)]
+pub struct PyTableStreamIterator {
+    scan: Mutex<Scan>,
+    taken: Mutex<VecDeque<RecordBatch>>,
+}
+
+#[pymethods]
+impl PyTableStreamIterator {
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
+        loop {
+            if let Some(batch) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
+                return Ok(Some(PyBatch(batch)));
+            }
+            let step = py.detach(|| {
+                let mut scan = self.scan.lock().unwrap_or_else(PoisonError::into_inner);
+                next_batch(&mut scan, Duration::from_millis(25))
+            });
+            py.check_signals()?;
+            match step.map_err(|error| raised(&error))? {
+                Step::Batch(_, batch) => return Ok(Some(PyBatch(batch))),
+                Step::End => return Ok(None),
+                Step::Idle | Step::Mask(_) => {}
+            }
+        }
+    }
+}
+
+/// A batch as Python lists, by column, without any data frame library.
+#[pyfunction]
+pub fn rows<'py>(py: Python<'py>, batch: PyRecordBatch) -> PyResult<Bound<'py, PyDict>> {
+    let batch = batch.into_inner();
+    let columns = PyDict::new(py);
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        columns.set_item(field.name(), super::values::list(py, column)?)?;
+    }
+    Ok(columns)
+}
