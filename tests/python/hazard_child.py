@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -18,14 +19,17 @@ def answer(value):
 """
 
 
-def run_child(code: str, argument: Any = None, *, timeout: float = 60) -> Any:
+def run_child(code: str, argument: Any = None, *, timeout: float = 60, home: os.PathLike[str] | None = None) -> Any:
     """The value that `code` handed to `answer(...)`; it finds its argument in `argument`.
+
+    `home` is where it looks for the user's own ignore rules.
 
     A death by signal, an exception and a hang are failures that show what the process said.
     """
     program = _PRELUDE + textwrap.dedent(code)
     command = [sys.executable, "-X", "faulthandler", "-c", program, json.dumps(argument)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    environment = {**os.environ, **({"HOME": str(home)} if home else {})}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     answers = [line for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
     assert len(answers) == 1, done.stdout

@@ -104,10 +104,10 @@ def test_the_import_starts_no_thread() -> None:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_never_more_workers_than_asked_for(tmp_path: Path, threads: int) -> None:
     """Under 8 concurrent calls; afterwards the process has as many threads as before."""
-    for folder in range(40):
+    for folder in range(20):
         (tmp_path / f"d{folder}").mkdir()
-        for file in range(50):
-            (tmp_path / f"d{folder}/f{file}").write_text("some text to hit\n" * 200)
+        for file in range(20):
+            (tmp_path / f"d{folder}/f{file}").write_text("some text to hit\n" * 50)
     code = """
     folder, threads = argument
     count = lambda: len(os.listdir("/proc/self/task"))
@@ -117,7 +117,7 @@ def test_never_more_workers_than_asked_for(tmp_path: Path, threads: int) -> None
     base, most, busy = count(), 0, 8
     def call():
         global busy
-        for _ in range(5):
+        for _ in range(3):
             vfo.search_files("hit|text", folder, threads=threads)
         busy -= 1
     callers = [threading.Thread(target=call) for _ in range(8)]

@@ -23,7 +23,7 @@ PAYLOADS = {
     "needle": (b"needle", rb"needle"),
     "needle across a line end": (b"\nneedle\nneedle\r\n", rb"needle"),
     "CRLF": (b"end\r\nstart", rb"end|start"),
-    "4-byte character": ("x😀😀x".encode(), "x😀+x".encode()),
+    "4-byte character": ("x😀😀x".encode(), "x(?:😀)+x".encode()),
     "empty lines": (b"\n\n\n\n", rb"(?m)^$"),
     "line start": (b"\nneedle", rb"(?m)^needle"),
 }
@@ -97,7 +97,7 @@ def test_a_surrogate_pair_on_a_seam_is_found(tmp_path: Path, encoding: str, shif
 @pytest.mark.parametrize("shift", range(-5, 6))
 @pytest.mark.parametrize("seam", SEAMS)
 def test_a_nul_on_a_seam_ends_the_rows_there(tmp_path: Path, seam: int, shift: int) -> None:
-    """In the first 64 KiB the file is binary; behind it the rows before the NUL stay, for every reader."""
+    """In the first 64 KiB it leaves no rows; behind it the rows before the NUL stay, for every reader."""
     at = seam + shift
     content = bytearray(FILLER * ((seam + 4096) // len(FILLER)))
     content[at] = 0
@@ -111,7 +111,7 @@ def test_a_nul_on_a_seam_ends_the_rows_there(tmp_path: Path, seam: int, shift: i
         result = vfo.search("needle", tmp_path, strategy=strategy)
         assert result.hits["start_byte"].to_list() == wanted, strategy
         row = result.coverage.row(0, named=True)
-        assert (row["status"], row["binary_offset"]) == ("binary" if binary else "searched", at), strategy
+        assert (row["status"], row["binary_offset"]) == ("binary", at), strategy
 
 
 @pytest.mark.hazard(26)

@@ -34,7 +34,7 @@ def test_an_empty_match_at_the_end_of_an_unterminated_last_line_is_kept(tmp_path
 def test_neighbouring_multi_line_matches_are_rows_of_their_own(tmp_path: Path) -> None:
     """`rg -U` puts them into one message; the ranges are the same."""
     (tmp_path / "f").write_bytes(b"a\nb\na\nb\n")
-    command = ["rg", "--no-config", "--json", "-U", r"a\nb\n", str(tmp_path)]
+    command = [rg.RG, "--no-config", "--json", "-U", r"a\nb\n", str(tmp_path)]
     out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     assert out.count(b'"type":"match"') == 1
     hits = vfo.search_files(r"a\nb\n", tmp_path, multiline=True)
@@ -71,7 +71,7 @@ def test_braces_in_ignore_files_are_literal(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     listed = vfo.scan_files(tmp_path).select("name").collect()["name"].to_list()
     assert listed == ["a.log", "a.tmp"]
-    out = subprocess.run(["rg", "--no-config", "--files", str(tmp_path)], stdout=subprocess.PIPE, check=False).stdout
+    out = subprocess.run([rg.RG, "--no-config", "--files", str(tmp_path)], stdout=subprocess.PIPE, check=False).stdout
     assert out.decode().split("\n") == [f"{tmp_path}/a.{{log,tmp}}", ""]
 
 
@@ -79,7 +79,7 @@ def test_the_git_folder_is_never_entered(tmp_path: Path) -> None:
     """`rg --hidden` lists `.git`."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     (tmp_path / ".hidden").write_text("ref: \n")
-    out = subprocess.run(["rg", "--no-config", "--hidden", "-l", "ref", str(tmp_path)], stdout=-1, check=True).stdout
+    out = subprocess.run([rg.RG, "--no-config", "--hidden", "-l", "ref", str(tmp_path)], stdout=-1, check=True).stdout
     assert b"/.git/HEAD" in out
     assert set(vfo.search_files("ref", tmp_path, include_hidden=True)["relative_path"]) == {".hidden"}
 
@@ -89,7 +89,7 @@ def test_include_narrows_and_brings_nothing_back(tmp_path: Path) -> None:
     (tmp_path / ".ignore").write_text("*.log\n")
     (tmp_path / "a.log").touch()
     (tmp_path / "a.txt").touch()
-    out = subprocess.run(["rg", "--no-config", "--files", "-g", "*.log", str(tmp_path)], stdout=-1, check=True).stdout
+    out = subprocess.run([rg.RG, "--no-config", "--files", "-g", "*.log", str(tmp_path)], stdout=-1, check=True).stdout
     assert out.endswith(b"a.log\n")
     assert vfo.scan_files(tmp_path, include=["*.log"]).collect().height == 0
 
@@ -99,7 +99,7 @@ def test_paths_have_no_leading_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "a").write_text("x\n")
     monkeypatch.chdir(tmp_path)
     assert vfo.search_files("x", ".")["path"].to_list() == ["a"]
-    assert subprocess.run(["rg", "--no-config", "-l", "x", "."], stdout=-1, check=True).stdout == b"./a\n"
+    assert subprocess.run([rg.RG, "--no-config", "-l", "x", "."], stdout=-1, check=True).stdout == b"./a\n"
 
 
 def test_dollar_does_not_match_before_crlf(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import base64
 import functools
 import json
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,6 +22,8 @@ import polars as pl
 COLUMNS = ["path", "line_number", "column_number", "start_byte", "end_byte", "matched", "line"]
 MAX_LINE_BYTES = 65536
 BINARY_WINDOW = 64 * 1024
+# The one of the dev extra, beside this interpreter, before whatever the system has.
+RG = shutil.which("rg", path=os.path.dirname(sys.executable)) or "rg"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Row = tuple[str, int, int, int, int, str, str]
@@ -90,7 +94,7 @@ def rows_of(message: dict[str, object], invert: bool) -> Iterable[Row]:
 def rg_rows(patterns: Sequence[str], sources: Sequence[str | Path], options: Sequence[str] = ()) -> list[Row]:
     """The hits of one run of rg, in the table's order."""
     given = [part for pattern in patterns for part in ("-e", pattern)]
-    command = ["rg", "--no-config", "--json", *options, *given, "--", *map(str, sources)]
+    command = [RG, "--no-config", "--json", *options, *given, "--", *map(str, sources)]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode in (0, 1), done.stderr.decode()
     invert = "-v" in options
