@@ -158,10 +158,15 @@ impl<'a, 'o> RowSink<'a, 'o> {
     fn column(&mut self, window: &Window<'_>, hit: &Hit<'_>, same_line: bool) -> i64 {
         let start = hit.line.start;
         let carried = if start == 0 { window.line_prefix_chars } else { 0 };
-        let (from, before) =
-            if same_line && self.counted.0 <= hit.matched.start { self.counted } else { (start, carried) };
+        if !same_line || self.counted.0 > hit.matched.start {
+            self.counted = (start, carried);
+        }
+        let (from, before) = self.counted;
         let column = before + count_chars(&window.text[from..hit.matched.start]);
-        self.counted = (hit.matched.start, column);
+        // A match may start inside a character; counting from there would count that character twice.
+        if window.text.get(hit.matched.start).is_none_or(|byte| byte & 0xC0 != 0x80) {
+            self.counted = (hit.matched.start, column);
+        }
         column + 1
     }
 
