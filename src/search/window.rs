@@ -238,6 +238,9 @@ fn char_start(text: &[u8], at: usize) -> usize {
 
 /// How many characters a text has, where what is not UTF-8 is repaired.
 pub(crate) fn count_chars(text: &[u8]) -> i64 {
+    if text.is_ascii() {
+        return i64::try_from(text.len()).unwrap_or(i64::MAX);
+    }
     let chars: usize =
         text.utf8_chunks().map(|chunk| chunk.valid().chars().count() + usize::from(!chunk.invalid().is_empty())).sum();
     i64::try_from(chars).unwrap_or(i64::MAX)

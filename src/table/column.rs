@@ -11,9 +11,18 @@ use arrow_array::{
     StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
 };
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType, Field};
+use arrow_schema::{ArrowError, Field};
 
-use super::schema::{Layout, TimeUnit};
+use super::schema::{ColumnType, Layout, TimeUnit};
+
+/// A column that can be taken out as an Arrow array; it starts anew then.
+pub trait Finish {
+    /// The array, over the text of the batch.
+    ///
+    /// # Errors
+    /// If the column does not hold what its type says, which would be a defect of its builder.
+    fn finish(&mut self, kind: ColumnType, text: &Buffer, layout: Layout) -> Result<ArrayRef, ArrowError>;
+}
 
 /// How many bytes an Arrow view holds itself.
 const INLINE: usize = 12;
@@ -173,34 +182,23 @@ impl Cells {
             self.nulls.truncate(rows);
         }
     }
+}
 
-    /// The finished text column.
-    ///
-    /// # Errors
-    /// If a cell is not valid UTF-8, which would be a defect of the builder.
-    pub fn finish_text(&mut self, text: &Buffer, layout: Layout) -> Result<ArrayRef, ArrowError> {
+impl Finish for Cells {
+    fn finish(&mut self, kind: ColumnType, text: &Buffer, layout: Layout) -> Result<ArrayRef, ArrowError> {
         let nulls = self.nulls.finish();
         let views = std::mem::take(&mut self.views);
-        Ok(if layout.views {
-            Arc::new(StringViewArray::try_new(ScalarBuffer::from(views), vec![text.clone()], nulls)?)
-        } else {
-            let (offsets, values) = gathered(&views, text);
-            Arc::new(LargeStringArray::try_new(offsets, values, nulls)?)
-        })
-    }
-
-    /// The finished column of bytes.
-    ///
-    /// # Errors
-    /// If a cell points outside the arena, which would be a defect of the builder.
-    pub fn finish_bytes(&mut self, text: &Buffer, layout: Layout) -> Result<ArrayRef, ArrowError> {
-        let nulls = self.nulls.finish();
-        let views = std::mem::take(&mut self.views);
-        Ok(if layout.views {
-            Arc::new(BinaryViewArray::try_new(ScalarBuffer::from(views), vec![text.clone()], nulls)?)
-        } else {
-            let (offsets, values) = gathered(&views, text);
-            Arc::new(LargeBinaryArray::try_new(offsets, values, nulls)?)
+        if layout.views {
+            let (views, text) = (ScalarBuffer::from(views), vec![text.clone()]);
+            return Ok(match kind {
+                ColumnType::Bytes => Arc::new(BinaryViewArray::try_new(views, text, nulls)?),
+                _ => Arc::new(StringViewArray::try_new(views, text, nulls)?),
+            });
+        }
+        let (offsets, values) = gathered(&views, text);
+        Ok(match kind {
+            ColumnType::Bytes => Arc::new(LargeBinaryArray::try_new(offsets, values, nulls)?),
+            _ => Arc::new(LargeStringArray::try_new(offsets, values, nulls)?),
         })
     }
 }
@@ -243,32 +241,29 @@ impl<T: Copy + Default> Numbers<T> {
     }
 }
 
-impl Numbers<i64> {
-    /// The finished column of integers.
-    pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(Int64Array::new(std::mem::take(&mut self.values).into(), self.nulls.finish()))
-    }
-
-    /// The finished column of instants, which were pushed as nanoseconds since 1970.
-    pub fn finish_times(&mut self, layout: Layout) -> ArrayRef {
+impl Finish for Numbers<i64> {
+    /// Instants were pushed as nanoseconds since 1970.
+    fn finish(&mut self, kind: ColumnType, _text: &Buffer, layout: Layout) -> Result<ArrayRef, ArrowError> {
         let mut values = std::mem::take(&mut self.values);
         let nulls = self.nulls.finish();
-        match layout.timestamps {
-            TimeUnit::Nanoseconds => {
-                Arc::new(TimestampNanosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+        Ok(match (kind, layout.timestamps) {
+            (ColumnType::Time, TimeUnit::Nanoseconds) => {
+                Arc::new(TimestampNanosecondArray::try_new(values.into(), nulls)?.with_timezone("UTC"))
             }
-            TimeUnit::Microseconds => {
-                values.iter_mut().for_each(|value| *value = value.div_euclid(1_000));
-                Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+            (ColumnType::Time, TimeUnit::Microseconds) => {
+                for value in &mut values {
+                    *value = value.div_euclid(1_000);
+                }
+                Arc::new(TimestampMicrosecondArray::try_new(values.into(), nulls)?.with_timezone("UTC"))
             }
-        }
+            _ => Arc::new(Int64Array::try_new(values.into(), nulls)?),
+        })
     }
 }
 
-impl Numbers<u64> {
-    /// The finished column of unsigned integers.
-    pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(UInt64Array::new(std::mem::take(&mut self.values).into(), self.nulls.finish()))
+impl Finish for Numbers<u64> {
+    fn finish(&mut self, _kind: ColumnType, _text: &Buffer, _layout: Layout) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(UInt64Array::try_new(std::mem::take(&mut self.values).into(), self.nulls.finish())?))
     }
 }
 
@@ -299,10 +294,11 @@ impl Flags {
             self.values.truncate(rows);
         }
     }
+}
 
-    /// The finished column.
-    pub fn finish(&mut self) -> ArrayRef {
-        Arc::new(BooleanArray::new(self.values.finish(), None))
+impl Finish for Flags {
+    fn finish(&mut self, _kind: ColumnType, _text: &Buffer, _layout: Layout) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(BooleanArray::new(self.values.finish(), None)))
     }
 }
 
@@ -347,11 +343,7 @@ impl Lists {
         let mut offsets = Vec::with_capacity(self.ends.len() + 1);
         offsets.push(0);
         offsets.append(&mut self.ends);
-        let field = Arc::new(Field::new("item", item_type(&items), true));
+        let field = Arc::new(Field::new("item", items.data_type().clone(), true));
         Ok(Arc::new(LargeListArray::try_new(field, OffsetBuffer::new(ScalarBuffer::from(offsets)), items, None)?))
     }
-}
-
-fn item_type(items: &ArrayRef) -> DataType {
-    items.data_type().clone()
 }

@@ -1,12 +1,11 @@
 //! The coverage table: one row a considered file, with what became of it.
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
 
-use super::column::{Arena, Cells, Numbers};
-use super::files::assemble;
+use super::batch::{Columns, assemble};
+use super::column::{Arena, Cells, Finish, Numbers};
 use super::path_cells::{EntryPath, PathColumns};
-use super::schema::{ColumnType, Projection};
+use super::schema::Projection;
 use crate::error::Result;
 use crate::io::root::{FileKind, FileStatus};
 
@@ -172,23 +171,19 @@ impl CoverageBuilder {
     pub fn finish(&mut self) -> Result<RecordBatch> {
         let text = self.arena.finish();
         let rows = std::mem::take(&mut self.rows);
-        let layout = self.projection.layout();
         let projection = self.projection.clone();
-        assemble(&projection, rows, |name, kind| {
-            if let Some(column) = self.paths.column(name) {
-                return match kind {
-                    ColumnType::Bytes => column.finish_bytes(&text, layout),
-                    _ => column.finish_text(&text, layout),
-                };
-            }
-            if let Some((_, column)) = self.labels.iter_mut().find(|(known, _)| *known == name) {
-                return column.finish_text(&text, layout);
-            }
-            match self.numbers.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, column)) if kind == ColumnType::Time => Ok(column.finish_times(layout)),
-                Some((_, column)) => Ok(column.finish()),
-                None => Err(ArrowError::SchemaError(format!("no builder for column {name}"))),
-            }
-        })
+        assemble(&projection, rows, &text, self)
+    }
+}
+
+impl Columns for CoverageBuilder {
+    fn column(&mut self, name: &str) -> Option<&mut dyn Finish> {
+        if let Some((_, column)) = self.labels.iter_mut().find(|(known, _)| *known == name) {
+            return Some(column);
+        }
+        if let Some((_, column)) = self.numbers.iter_mut().find(|(known, _)| *known == name) {
+            return Some(column);
+        }
+        self.paths.column(name)
     }
 }

@@ -1,12 +1,12 @@
 //! The files table: one row an entry, metadata only.
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::ArrowError;
+use arrow_array::RecordBatch;
 
-use super::column::{Arena, Cells, Flags, Numbers};
+use super::batch::{Columns, assemble};
+use super::column::{Arena, Cells, Finish, Flags, Numbers};
 use super::path_cells::{EntryPath, PathColumns};
-use super::schema::{ColumnType, Projection};
-use crate::error::{Error, ErrorKind, Result};
+use super::schema::Projection;
+use crate::error::Result;
 use crate::io::root::{FileKind, FileStatus, TimeSpec};
 use crate::io::strategy::Thresholds;
 
@@ -147,47 +147,26 @@ impl FilesBuilder {
     pub fn finish(&mut self) -> Result<RecordBatch> {
         let text = self.arena.finish();
         let rows = std::mem::take(&mut self.rows);
-        let layout = self.projection.layout();
         let projection = self.projection.clone();
-        assemble(&projection, rows, |name, kind| {
-            if let Some(column) = self.paths.column(name) {
-                return if kind == ColumnType::Bytes {
-                    column.finish_bytes(&text, layout)
-                } else {
-                    column.finish_text(&text, layout)
-                };
-            }
-            if let Some((_, of, column)) = self.numbers.iter_mut().find(|(known, _, _)| *known == name) {
-                return Ok(match of {
-                    NumberOf::Count(_) => column.finish(),
-                    NumberOf::Time(_) => column.finish_times(layout),
-                });
-            }
-            match name {
-                "kind" => self.kind.finish_text(&text, layout),
-                "inode" => Ok(self.inode.finish()),
-                "device" => Ok(self.device.finish()),
-                "depth" => Ok(self.depth.finish()),
-                "hidden" => Ok(self.hidden.finish()),
-                "strategy" => self.strategy.finish_text(&text, layout),
-                "error" => self.error.finish_text(&text, layout),
-                "blake3" => self.blake3.finish_text(&text, layout),
-                _ => Err(ArrowError::SchemaError(format!("no builder for column {name}"))),
-            }
-        })
+        assemble(&projection, rows, &text, self)
     }
 }
 
-/// Put the selected columns together, in the table's order.
-pub(super) fn assemble(
-    projection: &Projection,
-    rows: usize,
-    mut column: impl FnMut(&'static str, ColumnType) -> std::result::Result<ArrayRef, ArrowError>,
-) -> Result<RecordBatch> {
-    let columns: std::result::Result<Vec<_>, _> =
-        projection.specs().map(|spec| column(spec.name, spec.kind)).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    columns
-        .and_then(|columns| RecordBatch::try_new_with_options(projection.schema(), columns, &options))
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot build {}: {error}", projection.table().name())))
+impl Columns for FilesBuilder {
+    fn column(&mut self, name: &str) -> Option<&mut dyn Finish> {
+        if let Some((_, _, column)) = self.numbers.iter_mut().find(|(known, _, _)| *known == name) {
+            return Some(column);
+        }
+        Some(match name {
+            "kind" => &mut self.kind,
+            "inode" => &mut self.inode,
+            "device" => &mut self.device,
+            "depth" => &mut self.depth,
+            "hidden" => &mut self.hidden,
+            "strategy" => &mut self.strategy,
+            "error" => &mut self.error,
+            "blake3" => &mut self.blake3,
+            _ => return self.paths.column(name),
+        })
+    }
 }

@@ -2,19 +2,20 @@
 //!
 //! The line of a hit is stored once, however many hits it holds, and `matched` is a piece of it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
 use arrow_buffer::Buffer;
 use arrow_schema::ArrowError;
 
-use super::column::{Arena, Cell, Cells, Flags, Lists, Numbers};
-use super::files::assemble;
+use super::batch::{Columns, assemble};
+use super::column::{Arena, Cell, Cells, Finish, Flags, Lists, Numbers};
 use super::path_cells::{EntryPath, PathCells, PathColumns};
 use super::schema::{ColumnType, Layout, Projection};
 use crate::error::Result;
 use crate::io::root::FileStatus;
+
+type ArrowResult<T> = std::result::Result<T, ArrowError>;
 
 /// The file whose hits follow.
 #[derive(Debug, Clone, Copy)]
@@ -112,16 +113,18 @@ struct Positions {
 }
 
 impl Positions {
-    fn each(&mut self) -> [(&'static str, &mut Numbers<i64>); 7] {
-        [
-            ("size", &mut self.size),
-            ("modified", &mut self.modified),
-            ("line_number", &mut self.line_number),
-            ("column_number", &mut self.column_number),
-            ("start_byte", &mut self.start_byte),
-            ("end_byte", &mut self.end_byte),
-            ("pattern", &mut self.pattern),
-        ]
+    fn truncate(&mut self, rows: usize) {
+        for column in [
+            &mut self.size,
+            &mut self.modified,
+            &mut self.line_number,
+            &mut self.column_number,
+            &mut self.start_byte,
+            &mut self.end_byte,
+            &mut self.pattern,
+        ] {
+            column.truncate(rows);
+        }
     }
 }
 
@@ -131,9 +134,11 @@ impl Positions {
 /// content to the validation and another to the copy.
 fn store_text(arena: &mut Arena, bytes: &[u8]) -> StoredLine {
     let start = arena.store(bytes);
-    let repaired = match String::from_utf8_lossy(arena.bytes(start, bytes.len())) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(text) => Some(text),
+    // Most text is ASCII, which this validates many bytes at a time; the lossy conversion would not.
+    let stored = arena.bytes(start, bytes.len());
+    let repaired = match std::str::from_utf8(stored) {
+        Ok(_) => None,
+        Err(_) => Some(String::from_utf8_lossy(stored).into_owned()),
     };
     match repaired {
         None => StoredLine { cell: arena.cell(start, bytes.len()), start, exact: true },
@@ -266,9 +271,7 @@ impl HitsBuilder {
     /// Take back every row after `mark`.
     pub fn truncate(&mut self, mark: Mark) {
         self.paths.truncate(mark.rows);
-        for (_, column) in self.numbers.each() {
-            column.truncate(mark.rows);
-        }
+        self.numbers.truncate(mark.rows);
         for column in [&mut self.matched, &mut self.line, &mut self.matched_bytes, &mut self.line_bytes] {
             column.truncate(mark.rows);
         }
@@ -289,29 +292,31 @@ impl HitsBuilder {
         self.begin_file();
         let text = self.arena.finish();
         let rows = std::mem::take(&mut self.rows);
-        let layout = self.projection.layout();
         let projection = self.projection.clone();
-        assemble(&projection, rows, |name, kind| {
-            if let Some(column) = self.paths.column(name) {
-                return match kind {
-                    ColumnType::Bytes => column.finish_bytes(&text, layout),
-                    _ => column.finish_text(&text, layout),
-                };
-            }
-            if let Some((_, column)) = self.numbers.each().into_iter().find(|(known, _)| *known == name) {
-                return Ok(if kind == ColumnType::Time { column.finish_times(layout) } else { column.finish() });
-            }
-            match name {
-                "matched" => self.matched.finish_text(&text, layout),
-                "line" => self.line.finish_text(&text, layout),
-                "line_truncated" => Ok(self.line_truncated.finish()),
-                "captures" => self.captures.finish(&text, layout),
-                "before" => self.before.finish(&text, layout),
-                "after" => self.after.finish(&text, layout),
-                "matched_bytes" => self.matched_bytes.finish_bytes(&text, layout),
-                "line_bytes" => self.line_bytes.finish_bytes(&text, layout),
-                _ => Err(ArrowError::SchemaError(format!("no builder for column {name}"))),
-            }
+        assemble(&projection, rows, &text, self)
+    }
+}
+
+impl Columns for HitsBuilder {
+    fn column(&mut self, name: &str) -> Option<&mut dyn Finish> {
+        let numbers = &mut self.numbers;
+        Some(match name {
+            "size" => &mut numbers.size,
+            "modified" => &mut numbers.modified,
+            "line_number" => &mut numbers.line_number,
+            "column_number" => &mut numbers.column_number,
+            "start_byte" => &mut numbers.start_byte,
+            "end_byte" => &mut numbers.end_byte,
+            "pattern" => &mut numbers.pattern,
+            "matched" => &mut self.matched,
+            "line" => &mut self.line,
+            "line_truncated" => &mut self.line_truncated,
+            "captures" => &mut self.captures,
+            "before" => &mut self.before,
+            "after" => &mut self.after,
+            "matched_bytes" => &mut self.matched_bytes,
+            "line_bytes" => &mut self.line_bytes,
+            _ => return self.paths.column(name),
         })
     }
 }
@@ -341,9 +346,11 @@ impl LineLists {
         let items = self.lists.truncate(rows);
         self.lines.truncate(items);
     }
+}
 
-    fn finish(&mut self, text: &Buffer, layout: Layout) -> std::result::Result<ArrayRef, ArrowError> {
-        let lines = self.lines.finish_text(text, layout)?;
+impl Finish for LineLists {
+    fn finish(&mut self, _kind: ColumnType, text: &Buffer, layout: Layout) -> ArrowResult<ArrayRef> {
+        let lines = self.lines.finish(ColumnType::Text, text, layout)?;
         self.lists.finish(lines)
     }
 }
@@ -389,13 +396,15 @@ impl CaptureLists {
         self.start_byte.truncate(items);
         self.end_byte.truncate(items);
     }
+}
 
-    fn finish(&mut self, text: &Buffer, layout: Layout) -> std::result::Result<ArrayRef, ArrowError> {
+impl Finish for CaptureLists {
+    fn finish(&mut self, _kind: ColumnType, text: &Buffer, layout: Layout) -> ArrowResult<ArrayRef> {
         let columns = vec![
-            self.name.finish_text(text, layout)?,
-            self.text.finish_text(text, layout)?,
-            self.start_byte.finish(),
-            self.end_byte.finish(),
+            self.name.finish(ColumnType::Text, text, layout)?,
+            self.text.finish(ColumnType::Text, text, layout)?,
+            self.start_byte.finish(ColumnType::Int, text, layout)?,
+            self.end_byte.finish(ColumnType::Int, text, layout)?,
         ];
         let groups = StructArray::try_new(layout.capture_fields(), columns, None)?;
         self.lists.finish(Arc::new(groups))

@@ -73,9 +73,7 @@ mod tests {
         lines(text.to_owned())
             .unwrap()
             .iter()
-            .flat_map(|batch| {
-                batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>()
-            })
+            .flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>())
             .collect()
     }
 

@@ -4,6 +4,7 @@
 //! lies in one [`column::Arena`]; a cell is a view into it, so that the path of a file with a thousand hits is stored
 //! once, and a match is a piece of its line.
 
+mod batch;
 pub mod column;
 pub mod coverage;
 pub mod files;
