@@ -7,6 +7,7 @@ use super::column::{Arena, Cells, Flags, Numbers};
 use super::path_cells::{EntryPath, PathColumns};
 use super::schema::{ColumnType, Projection};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 use crate::io::root::{FileKind, FileStatus, TimeSpec};
 use crate::io::strategy::Thresholds;
 
@@ -184,6 +185,7 @@ pub(super) fn assemble(
     rows: usize,
     mut column: impl FnMut(&'static str, ColumnType) -> std::result::Result<ArrayRef, ArrowError>,
 ) -> Result<RecordBatch> {
+    FailPoint::Batch.pass();
     let columns: std::result::Result<Vec<_>, _> =
         projection.specs().map(|spec| column(spec.name, spec.kind)).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
