@@ -12,9 +12,10 @@ LINE = 64
 
 _TRUNCATING = """
 import os, random, sys, time
-path, size, sparse = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "sparse"
-content = b"".join(b"%020d%s\\n" % (at, b"x" * 43) for at in range(0, size, 64))
+path, sparse = sys.argv[1], sys.argv[2] == "sparse"
 fd = os.open(path, os.O_RDWR)
+size = os.fstat(fd).st_size
+content = os.pread(fd, size, 0)
 print("ready", flush=True)
 while True:
     time.sleep(random.random() * 0.06)
@@ -45,8 +46,8 @@ while True:
 
 
 def numbered_lines(size: int) -> bytes:
-    """Lines of 64 bytes, each of which begins with its own offset: every byte tells where it belongs."""
-    return b"".join(b"%020d%s\n" % (at, b"x" * 43) for at in range(0, size, LINE))
+    """Lines of 64 bytes, each of which begins with its own offset: every row tells its place."""
+    return b"".join([b"%020d%s\n" % (at, b"x" * 43) for at in range(0, size, LINE)])
 
 
 @contextlib.contextmanager
@@ -61,13 +62,13 @@ def _running(program: str, *arguments: str) -> Iterator[None]:
             writer.kill()
 
 
-def truncating(path: Path, size: int, *, sparse: bool = False) -> contextlib.AbstractContextManager[None]:
+def truncating(path: Path, *, sparse: bool = False) -> contextlib.AbstractContextManager[None]:
     """Cut the file in its middle, then to nothing, and write it anew, all the while.
 
-    At every moment it holds a beginning of `numbered_lines(size)` and so never a NUL byte, because it is grown by
-    writing; unless it is `sparse`, where it is grown by truncation and does hold them.
+    At every moment it holds a beginning of what it held at first, which is why a reader that sees anything else was
+    deceived: it is grown by writing. Unless it is `sparse`: then it is grown by truncation, and does hold zeros.
     """
-    return _running(_TRUNCATING, str(path), str(size), "sparse" if sparse else "dense")
+    return _running(_TRUNCATING, str(path), "sparse" if sparse else "dense")
 
 
 def alternating(path: Path, size: int, *, piece: int) -> contextlib.AbstractContextManager[None]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
-from conftest import make_tree
 
 import vespera_file_ops as vfo
+from conftest import make_tree
 from vespera_file_ops import _core
 
 pytestmark = pytest.mark.hazard(30)
