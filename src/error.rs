@@ -3,6 +3,7 @@
 //! A failure of the *call* (a bad argument, a source that does not exist) is an [`Error`]. A failure of one *file* in a
 //! scan becomes a row instead; its text is [`Error::row_text`], because the path already stands in the row.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -91,6 +92,17 @@ impl Error {
             path: Some(path.to_vec()),
             source: Some(Arc::new(error)),
         }
+    }
+
+    /// A panic that was caught, so that the host lives and the next call works.
+    #[must_use]
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(text), _) => text,
+            (_, Some(text)) => text.as_str(),
+            _ => "no message",
+        };
+        Self::new(ErrorKind::Internal, format!("a defect of this library: {text}; please report it"))
     }
 
     /// The same failure, of this path.

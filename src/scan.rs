@@ -32,6 +32,7 @@ pub use summary::Summary;
 pub use worker::MaskRequest;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 use crate::search::pattern::Patterns;
 use crate::search::walk::{WalkOptions, Walker};
 use crate::table::{Layout, Projection, Table};
@@ -241,6 +242,7 @@ impl Scan {
     /// # Errors
     /// A defect in a worker, which ends the scan. What is wrong with a file is a row.
     pub fn next(&mut self, time_box: Duration) -> Result<Step> {
+        FailPoint::Step.pass();
         let until = Instant::now() + time_box;
         loop {
             if let Some((table, batch)) = self.batches.pop_front() {

@@ -137,5 +137,23 @@ def hash_file(path: bytes, *, strategy: str, cancel: CancelToken | None) -> str:
 def counters() -> dict[str, int]:
     """What this process has done so far: folders listed, files described, files opened, bytes read."""
 
+def fail_once(
+    point: Literal[
+        "entry",
+        "listing",
+        "span",
+        "step",
+        "mask",
+        "reading",
+        "piece",
+        "hashing",
+        "decoding",
+        "lines",
+        "batch",
+        "taking",
+    ],
+) -> None:
+    """Make the next pass of this place panic, to test what a defect of the core does to its host."""
+
 def rows(batch: Batch) -> dict[str, list[object]]:
     """A batch as Python lists, by column."""

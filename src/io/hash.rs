@@ -8,6 +8,7 @@ use std::os::fd::BorrowedFd;
 
 use super::content::ContentReader;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 
 /// How often a file that changes under the reader is read before it is given up.
 const ATTEMPTS: usize = 3;
@@ -35,6 +36,7 @@ pub fn blake3_of(
         let mut hasher = blake3::Hasher::new();
         let mut cancelled = false;
         let report = reader.read_checked(file, short_read_is_end, &mut |chunk| {
+            FailPoint::Hashing.pass();
             // At least one look a chunk, so that an endless run of empty files can be stopped too.
             cancelled = cancel();
             for piece in chunk.bytes.chunks(PIECE_BYTES) {

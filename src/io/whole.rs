@@ -13,6 +13,7 @@ use super::hash::{blake3_of, hash_hex};
 use super::root::{FileKind, is_known_disk, open_content, status_of};
 use super::strategy::Thresholds;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 
 /// How often a file that changes is read before it is given up.
 const TRIES: usize = 4;
@@ -62,6 +63,7 @@ pub fn read_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> R
         let mut whole = true;
         let report: ReadReport = reader
             .read_checked(file.as_fd(), short_read_is_end, &mut |chunk| {
+                FailPoint::Reading.pass();
                 content.extend_from_slice(chunk.bytes);
                 whole = chunk.intact();
                 if stopped() { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }

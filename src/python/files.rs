@@ -10,9 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::errors::raised;
+use super::guard::{caught, guarded};
 use super::options::{PyCancelToken, thresholds_of};
 use super::stream::PyBatches;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 use crate::io::decode::{EncodingChoice, TextEncoding, decode_replacing, decode_strict};
 use crate::io::root::{FileStatus, status_of};
 use crate::io::strategy::Thresholds;
@@ -36,8 +38,9 @@ fn interruptible<T: Send>(
     std::thread::scope(|scope| {
         let worker = std::thread::Builder::new().name("vespera-read".to_owned());
         let spawned = worker.spawn_scoped(scope, || {
-            // The receiver outlives the worker, so the result always arrives.
-            let _ = send.send(work(&stopped));
+            // The receiver outlives the worker, so the result always arrives, and so must that of a panic: the sender
+            // does not end with this thread, and the loop below would wait for ever.
+            let _ = send.send(caught(|| work(&stopped)));
         });
         if let Err(error) = spawned {
             return Err(raised(&Error::io("start a thread", b"", error)));
@@ -49,7 +52,7 @@ fn interruptible<T: Send>(
                 Ok(result) => return result.map_err(|error| raised(&error)),
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
-                    let text = "a reader panicked; please report this";
+                    let text = "a reader ended without a result; please report it";
                     return Err(raised(&Error::new(ErrorKind::Internal, text)));
                 }
             }
@@ -87,9 +90,11 @@ pub fn read_bytes<'py>(
     strategy: &str,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let thresholds = thresholds_of(strategy)?;
-    let content = run(py, &path, cancel, |stopped| whole::read_file(&path, thresholds, stopped))?;
-    Ok(PyBytes::new(py, &content))
+    guarded(|| {
+        let thresholds = thresholds_of(strategy)?;
+        let content = run(py, &path, cancel, |stopped| whole::read_file(&path, thresholds, stopped))?;
+        Ok(PyBytes::new(py, &content))
+    })
 }
 
 /// How bytes become text.
@@ -115,6 +120,7 @@ impl Decoding {
 
     fn text(self, path: &[u8], thresholds: Thresholds, stopped: whole::Stopped<'_>) -> Result<String> {
         let content = whole::read_file(path, thresholds, stopped)?;
+        FailPoint::Decoding.pass();
         let encoding = TextEncoding::detect(&content, self.encoding);
         if encoding.is_utf8() && encoding.bom_bytes() == 0 {
             // The common case needs no copy.
@@ -146,8 +152,10 @@ pub fn read_string(
     strategy: &str,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<String> {
-    let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
-    run(py, &path, cancel, |stopped| decoding.text(&path, thresholds, stopped))
+    guarded(|| {
+        let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
+        run(py, &path, cancel, |stopped| decoding.text(&path, thresholds, stopped))
+    })
 }
 
 /// The lines of a file, as the one column `line`.
@@ -161,29 +169,33 @@ pub fn read_lines(
     strategy: &str,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<PyBatches> {
-    let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
-    let batches = run(py, &path, cancel, |stopped| {
-        lines::lines(decoding.text(&path, thresholds, stopped)?).map_err(|error| error.with_path(&path))
-    })?;
-    Ok(PyBatches::new(lines::schema(), batches))
+    guarded(|| {
+        let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
+        let batches = run(py, &path, cancel, |stopped| {
+            lines::lines(decoding.text(&path, thresholds, stopped)?).map_err(|error| error.with_path(&path))
+        })?;
+        Ok(PyBatches::new(lines::schema(), batches))
+    })
 }
 
 /// The content of a file in pieces.
 #[pyfunction]
 #[pyo3(signature = (path, *, chunk_size, strategy = "auto"))]
 pub fn read_chunks(py: Python<'_>, path: Vec<u8>, chunk_size: usize, strategy: &str) -> PyResult<PyChunkIterator> {
-    thresholds_of(strategy)?;
-    if chunk_size == 0 {
-        return Err(raised(&Error::argument("chunk_size", "expected at least 1, got 0")));
-    }
-    let path = normalised(&path);
-    let opened: Result<_> = py.detach(|| {
-        let file: OwnedFd = whole::open_regular(&path)?;
-        let before = status_of(file.as_fd()).map_err(|error| Error::io("describe", &path, error))?;
-        Ok((File::from(file), before))
-    });
-    let (file, before) = opened.map_err(|error| raised(&error))?;
-    Ok(PyChunkIterator { chunk_size, path, state: Mutex::new(Some(ChunkState { file, before })) })
+    guarded(|| {
+        thresholds_of(strategy)?;
+        if chunk_size == 0 {
+            return Err(raised(&Error::argument("chunk_size", "expected at least 1, got 0")));
+        }
+        let path = normalised(&path);
+        let opened: Result<_> = py.detach(|| {
+            let file: OwnedFd = whole::open_regular(&path)?;
+            let before = status_of(file.as_fd()).map_err(|error| Error::io("describe", &path, error))?;
+            Ok((File::from(file), before))
+        });
+        let (file, before) = opened.map_err(|error| raised(&error))?;
+        Ok(PyChunkIterator { chunk_size, path, state: Mutex::new(Some(ChunkState { file, before })) })
+    })
 }
 
 struct ChunkState {
@@ -201,6 +213,7 @@ pub struct PyChunkIterator {
 
 impl PyChunkIterator {
     fn next_chunk(&self) -> Result<Option<Vec<u8>>> {
+        FailPoint::Piece.pass();
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(state) = guard.as_mut() else { return Ok(None) };
         let mut chunk = Vec::with_capacity(self.chunk_size.min(8 << 20));
@@ -228,8 +241,10 @@ impl PyChunkIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let chunk = py.detach(|| self.next_chunk()).map_err(|error| raised(&error))?;
-        Ok(chunk.map(|chunk| PyBytes::new(py, &chunk)))
+        guarded(|| {
+            let chunk = py.detach(|| self.next_chunk()).map_err(|error| raised(&error))?;
+            Ok(chunk.map(|chunk| PyBytes::new(py, &chunk)))
+        })
     }
 }
 
@@ -237,16 +252,33 @@ impl PyChunkIterator {
 #[pyfunction]
 #[pyo3(signature = (path, *, strategy = "auto", cancel = None))]
 pub fn hash_file(py: Python<'_>, path: Vec<u8>, strategy: &str, cancel: Option<PyCancelToken>) -> PyResult<String> {
-    let thresholds = thresholds_of(strategy)?;
-    run(py, &path, cancel, |stopped| whole::hash_file(&path, thresholds, stopped))
+    guarded(|| {
+        let thresholds = thresholds_of(strategy)?;
+        run(py, &path, cancel, |stopped| whole::hash_file(&path, thresholds, stopped))
+    })
 }
 
 /// What this process has done so far.
 #[pyfunction]
 pub fn counters(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let dict = PyDict::new(py);
-    for (name, count) in counts::all() {
-        dict.set_item(name, count)?;
-    }
-    Ok(dict)
+    guarded(|| {
+        let dict = PyDict::new(py);
+        for (name, count) in counts::all() {
+            dict.set_item(name, count)?;
+        }
+        Ok(dict)
+    })
+}
+
+/// Make a fail point panic at its next pass, for the tests of what a defect does.
+#[pyfunction]
+pub fn fail_once(point: &str) -> PyResult<()> {
+    let points = FailPoint::ALL;
+    let Some(known) = points.iter().find(|known| known.label() == point) else {
+        let labels: Vec<_> = points.iter().map(|known| known.label()).collect();
+        let text = format!("expected {}, got {point:?}", labels.join(", "));
+        return Err(raised(&Error::argument("point", &text)));
+    };
+    known.arm();
+    Ok(())
 }

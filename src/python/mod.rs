@@ -5,6 +5,7 @@
 
 mod errors;
 mod files;
+mod guard;
 mod options;
 mod request;
 mod running;
@@ -34,6 +35,7 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(files::read_chunks, module)?)?;
     module.add_function(wrap_pyfunction!(files::hash_file, module)?)?;
     module.add_function(wrap_pyfunction!(files::counters, module)?)?;
+    module.add_function(wrap_pyfunction!(files::fail_once, module)?)?;
     module.add_function(wrap_pyfunction!(stream::rows, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::errors::raised;
+use super::guard::guarded;
 use super::options::Arguments;
 use super::running::PyScan;
 use super::stream::{PyBatch, PyTableStream};
@@ -56,32 +57,36 @@ impl PyRequest {
 impl PyRequest {
     #[new]
     fn new(table: &str, sources: Vec<(Vec<u8>, bool)>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let arguments = Arguments(options);
-        let scan = arguments.scan_options(sources)?;
-        let tables = match table {
-            "files" => vec![Table::Files],
-            "hits" => vec![Table::Hits],
-            "coverage" => vec![Table::Coverage],
-            "search" => vec![Table::Hits, Table::Coverage],
-            other => {
-                let text = format!("expected files, hits, coverage or search, got {other:?}");
-                return Err(raised(&Error::argument("table", &text)));
-            }
-        };
-        let operation = if tables == [Table::Files] {
-            Operation::Describe { blake3: arguments.flag("blake3", false)? }
-        } else {
-            Operation::Search(Box::new(arguments.search_options()?))
-        };
-        let request = options.py().detach(|| ScanRequest::new(scan, operation)).map_err(|error| raised(&error))?;
-        Ok(Self { request, keeps_ledger: tables.contains(&Table::Coverage), tables })
+        guarded(|| {
+            let arguments = Arguments(options);
+            let scan = arguments.scan_options(sources)?;
+            let tables = match table {
+                "files" => vec![Table::Files],
+                "hits" => vec![Table::Hits],
+                "coverage" => vec![Table::Coverage],
+                "search" => vec![Table::Hits, Table::Coverage],
+                other => {
+                    let text = format!("expected files, hits, coverage or search, got {other:?}");
+                    return Err(raised(&Error::argument("table", &text)));
+                }
+            };
+            let operation = if tables == [Table::Files] {
+                Operation::Describe { blake3: arguments.flag("blake3", false)? }
+            } else {
+                Operation::Search(Box::new(arguments.search_options()?))
+            };
+            let request = options.py().detach(|| ScanRequest::new(scan, operation)).map_err(|error| raised(&error))?;
+            Ok(Self { request, keeps_ledger: tables.contains(&Table::Coverage), tables })
+        })
     }
 
     /// An empty batch of one of its tables.
     #[pyo3(signature = (table, *, views = true, timestamps = "ns"))]
     fn schema(&self, table: &str, views: bool, timestamps: &str) -> PyResult<PyBatch> {
-        let projection = self.request.projection(self.table(table)?, layout(views, timestamps)?);
-        Ok(PyBatch(RecordBatch::new_empty(projection.schema())))
+        guarded(|| {
+            let projection = self.request.projection(self.table(table)?, layout(views, timestamps)?);
+            Ok(PyBatch(RecordBatch::new_empty(projection.schema())))
+        })
     }
 
     /// Start it.
@@ -95,23 +100,27 @@ impl PyRequest {
         timestamps: &str,
         prefilter: Option<Vec<String>>,
     ) -> PyResult<PyScan> {
-        let layout = layout(views, timestamps)?;
-        let columns = columns.unwrap_or_default();
-        let tables: PyResult<Vec<_>> = self
-            .tables
-            .iter()
-            .map(|table| self.projection(*table, columns.get(table.name()).map(Vec::as_slice), layout))
-            .collect();
-        let selection = Selection { tables: tables?, n_rows, mask_columns: prefilter };
-        let scan = py.detach(|| self.request.start(&selection)).map_err(|error| raised(&error))?;
-        Ok(PyScan::new(scan, selection.tables, self.keeps_ledger))
+        guarded(|| {
+            let layout = layout(views, timestamps)?;
+            let columns = columns.unwrap_or_default();
+            let tables: PyResult<Vec<_>> = self
+                .tables
+                .iter()
+                .map(|table| self.projection(*table, columns.get(table.name()).map(Vec::as_slice), layout))
+                .collect();
+            let selection = Selection { tables: tables?, n_rows, mask_columns: prefilter };
+            let scan = py.detach(|| self.request.start(&selection)).map_err(|error| raised(&error))?;
+            Ok(PyScan::new(scan, selection.tables, self.keeps_ledger))
+        })
     }
 
     /// One of its tables as a stream that starts a fresh scan for each consumer.
     #[pyo3(signature = (table, *, columns = None, timestamps = "ns"))]
     fn stream(&self, table: &str, columns: Option<Vec<String>>, timestamps: &str) -> PyResult<PyTableStream> {
-        let layout = layout(false, timestamps)?;
-        let projection = self.projection(self.table(table)?, columns.as_deref(), layout)?;
-        Ok(PyTableStream::new(self.request.clone(), projection))
+        guarded(|| {
+            let layout = layout(false, timestamps)?;
+            let projection = self.projection(self.table(table)?, columns.as_deref(), layout)?;
+            Ok(PyTableStream::new(self.request.clone(), projection))
+        })
     }
 }

@@ -13,6 +13,7 @@ use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, ArrayReader, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
 
 use super::errors::raised;
+use super::guard::{caught, guarded};
 use crate::error::{Error, ErrorKind};
 use crate::scan::{Scan, ScanRequest, Selection, Step};
 use crate::table::Projection;
@@ -38,12 +39,14 @@ impl PyBatch {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyArrowResult<Bound<'py, PyTuple>> {
-        let field = field_of(&self.0.schema());
-        to_array_pycapsules(py, field, &StructArray::from(self.0.clone()), requested_schema)
+        guarded(|| {
+            let field = field_of(&self.0.schema());
+            to_array_pycapsules(py, field, &StructArray::from(self.0.clone()), requested_schema)
+        })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        to_schema_pycapsule(py, self.0.schema().as_ref())
+        guarded(|| to_schema_pycapsule(py, self.0.schema().as_ref()))
     }
 
     fn __len__(&self) -> usize {
@@ -73,13 +76,15 @@ impl PyBatches {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        let arrays: Vec<_> = self.batches.iter().cloned().map(|batch| Ok(as_struct(batch))).collect();
-        let reader = ArrayIterator::new(arrays.into_iter(), field_of(&self.schema));
-        to_stream_pycapsule(py, Box::new(reader), requested_schema)
+        guarded(|| {
+            let arrays: Vec<_> = self.batches.iter().cloned().map(|batch| Ok(as_struct(batch))).collect();
+            let reader = ArrayIterator::new(arrays.into_iter(), field_of(&self.schema));
+            to_stream_pycapsule(py, Box::new(reader), requested_schema)
+        })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        to_schema_pycapsule(py, self.schema.as_ref())
+        guarded(|| to_schema_pycapsule(py, self.schema.as_ref()))
     }
 }
 
@@ -108,12 +113,17 @@ struct ScanReader {
     field: FieldRef,
 }
 
+/// The next step. Whatever ends the scan early stops its workers; a panic must not reach the C code that asks.
 fn next_batch(scan: &mut Scan, time_box: Duration) -> Result<Step, Error> {
-    if scan.is_cancelled() {
+    let step = if scan.is_cancelled() {
+        Err(Error::new(ErrorKind::Cancelled, "cancelled through its CancelToken"))
+    } else {
+        caught(|| scan.next(time_box))
+    };
+    if step.is_err() {
         scan.close();
-        return Err(Error::new(ErrorKind::Cancelled, "cancelled through its CancelToken"));
     }
-    scan.next(time_box)
+    step
 }
 
 impl Iterator for ScanReader {
@@ -145,17 +155,19 @@ impl PyTableStream {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        let scan = self.start(py)?;
-        let reader = ScanReader { scan, field: field_of(&self.projection.schema()) };
-        to_stream_pycapsule(py, Box::new(reader), requested_schema)
+        guarded(|| {
+            let scan = self.start(py)?;
+            let reader = ScanReader { scan, field: field_of(&self.projection.schema()) };
+            to_stream_pycapsule(py, Box::new(reader), requested_schema)
+        })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        to_schema_pycapsule(py, self.projection.schema().as_ref())
+        guarded(|| to_schema_pycapsule(py, self.projection.schema().as_ref()))
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<PyTableStreamIterator> {
-        Ok(PyTableStreamIterator { scan: Mutex::new(self.start(py)?), taken: Mutex::default() })
+        guarded(|| Ok(PyTableStreamIterator { scan: Mutex::new(self.start(py)?), taken: Mutex::default() }))
     }
 }
 
@@ -173,31 +185,35 @@ impl PyTableStreamIterator {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
-        loop {
-            if let Some(batch) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
-                return Ok(Some(PyBatch(batch)));
+        guarded(|| {
+            loop {
+                if let Some(batch) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
+                    return Ok(Some(PyBatch(batch)));
+                }
+                let step = py.detach(|| {
+                    let mut scan = self.scan.lock().unwrap_or_else(PoisonError::into_inner);
+                    next_batch(&mut scan, Duration::from_millis(25))
+                });
+                py.check_signals()?;
+                match step.map_err(|error| raised(&error))? {
+                    Step::Batch(_, batch) => return Ok(Some(PyBatch(batch))),
+                    Step::End => return Ok(None),
+                    Step::Idle | Step::Mask(_) => {}
+                }
             }
-            let step = py.detach(|| {
-                let mut scan = self.scan.lock().unwrap_or_else(PoisonError::into_inner);
-                next_batch(&mut scan, Duration::from_millis(25))
-            });
-            py.check_signals()?;
-            match step.map_err(|error| raised(&error))? {
-                Step::Batch(_, batch) => return Ok(Some(PyBatch(batch))),
-                Step::End => return Ok(None),
-                Step::Idle | Step::Mask(_) => {}
-            }
-        }
+        })
     }
 }
 
 /// A batch as Python lists, by column, without any data frame library.
 #[pyfunction]
 pub fn rows<'py>(py: Python<'py>, batch: PyRecordBatch) -> PyResult<Bound<'py, PyDict>> {
-    let batch = batch.into_inner();
-    let columns = PyDict::new(py);
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        columns.set_item(field.name(), super::values::list(py, column)?)?;
-    }
-    Ok(columns)
+    guarded(|| {
+        let batch = batch.into_inner();
+        let columns = PyDict::new(py);
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            columns.set_item(field.name(), super::values::list(py, column)?)?;
+        }
+        Ok(columns)
+    })
 }

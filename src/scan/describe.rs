@@ -7,6 +7,7 @@ use super::control::{Control, Reach};
 use super::summary::Summary;
 use super::worker::{Describe, Item, Operate, Outbox, Output, each_entry};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 use crate::io::content::ContentReader;
 use crate::io::counters;
 use crate::io::hash::{blake3_of, hash_hex};
@@ -148,6 +149,7 @@ pub fn describe_for_mask(projection: &Projection, thresholds: Thresholds, follow
     let mut builder = FilesBuilder::new(projection, thresholds);
     let needs_status = projection.needs_status();
     Box::new(move |runs| {
+        FailPoint::Mask.pass();
         let _ = each_entry(runs, None, || Reach::Full, |item| {
             let status = needs_status.then(|| status_of_entry(item, follow).ok()).flatten();
             builder.push(&FileRow {

@@ -5,6 +5,7 @@
 //! if a NUL stands in its first 64 KiB, as ripgrep does; a later NUL ends its search before the line it stands in.
 
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use memchr::{memchr, memrchr};
 
@@ -115,16 +116,21 @@ impl TextReader {
             Some(encoding) => encoding,
             None => self.first_chunk(chunk),
         };
-        let flow = if chunk.whole && encoding.is_utf8() {
-            self.search_whole(chunk, encoding.bom_bytes(), file, hits, rows, outbox)
-        } else {
-            self.search_decoded(chunk, encoding, file, hits, rows, outbox)
-        };
+        let searched = catch_unwind(AssertUnwindSafe(|| {
+            if chunk.whole && encoding.is_utf8() {
+                self.search_whole(chunk, encoding.bom_bytes(), file, hits, rows, outbox)
+            } else {
+                self.search_decoded(chunk, encoding, file, hits, rows, outbox)
+            }
+        }));
         if !chunk.intact() {
+            // A search relies on bytes that it has seen before, and a map that is written to may show it others: what
+            // it says then means nothing, and neither does its panic. The next file begins anew.
             hits.lost = true;
+            self.outcome = TextOutcome::default();
             return ControlFlow::Break(());
         }
-        flow
+        searched.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn first_chunk(&mut self, chunk: &Chunk<'_>) -> TextEncoding {

@@ -11,6 +11,7 @@ use super::control::{Control, Reach};
 use super::schedule::{Key, Run, Schedule, Task};
 use super::summary::Summary;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 use crate::search::walk::{Entry, Listing, ListingBuffers, Walker};
 use crate::table::Table;
 
@@ -180,7 +181,7 @@ pub fn run(shared: &Shared, mut operation: Box<dyn Operate>, mut describe: Optio
         match done {
             Ok(Ok(())) => {}
             Ok(Err(error)) => shared.fail(error),
-            Err(panic) => shared.fail(of_panic(panic.as_ref())),
+            Err(panic) => shared.fail(Error::of_panic(panic.as_ref())),
         }
         shared.work.notify_all();
         shared.ready.notify_all();
@@ -199,6 +200,7 @@ pub fn work_on(
     outbox: &mut dyn Outbox,
 ) -> Result<()> {
     operation.begin(control);
+    FailPoint::Span.pass();
     let mut defect = None;
     let flow = each_entry(runs, mask, || control.reach(), |item| {
         operation.work(item, control, outbox).unwrap_or_else(|error| {
@@ -246,14 +248,4 @@ pub fn each_entry(
         }
     }
     ControlFlow::Continue(())
-}
-
-/// A panic as an error, so that the host lives and the next call works.
-pub fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    Error::new(ErrorKind::Internal, format!("a worker panicked: {text}; please report this"))
 }

@@ -16,6 +16,7 @@ use rustix::fs::{FileType, RawDir};
 
 use super::{Filter, FolderRules, Present, Problem, Verdict};
 use crate::error::Error;
+use crate::fail_point::FailPoint;
 use crate::io::counters;
 use crate::io::root::{FileKind, FileStatus, is_known_disk, open_folder, status_at, status_of};
 use crate::table::EntryPath;
@@ -417,6 +418,7 @@ impl Walker {
     /// List one folder. Whatever fails is in the listing.
     pub fn list(&self, pending: &PendingFolder, buffers: &mut ListingBuffers) -> Listing {
         counters::FOLDERS_LISTED.add(1);
+        FailPoint::Listing.pass();
         match &pending.at {
             FolderAt::Source(source) => self.list_source(source, buffers),
             FolderAt::Named { source, name, kind, failure } => self.list_named(source, name, *kind, failure.as_ref()),

@@ -7,6 +7,7 @@ use arrow_schema::ArrowError;
 use super::column::Finish;
 use super::schema::Projection;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 
 /// What can give its columns by name.
 pub(super) trait Columns {
@@ -21,6 +22,7 @@ pub(super) fn assemble(
     text: &Buffer,
     columns: &mut dyn Columns,
 ) -> Result<RecordBatch> {
+    FailPoint::Batch.pass();
     let arrays: std::result::Result<Vec<_>, _> = projection
         .specs()
         .map(|spec| match columns.column(spec.name) {

@@ -9,6 +9,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use memchr::memchr_iter;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
 
 /// Views count in 32 bits, so that is how much text a batch may hold; less, because Arrow's own bound is a signed one.
 const MOST_BYTES: usize = (1 << 31) - 1;
@@ -24,6 +25,7 @@ pub fn schema() -> SchemaRef {
 /// # Errors
 /// A limit error for a single line of 2 GiB.
 pub fn lines(text: String) -> Result<Vec<RecordBatch>> {
+    FailPoint::Lines.pass();
     let text = Buffer::from_vec(text.into_bytes());
     let mut batches = Vec::new();
     let mut start = 0;
