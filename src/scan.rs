@@ -9,6 +9,7 @@
 
 mod control;
 mod describe;
+mod exact_limit;
 mod hit_rows;
 mod options;
 mod read_text;
@@ -38,10 +39,11 @@ use crate::search::walk::{WalkOptions, Walker};
 use crate::table::{Layout, Projection, Table};
 use control::Control;
 use describe::{DescribeOperation, describe_for_mask};
-use schedule::{Bounds, Leaving, Run, Schedule};
+use exact_limit::{ExactLimit, Passed};
+use schedule::{Bounds, Leaving, Schedule};
 use search::SearchOperation;
 use source::Sources;
-use worker::{Describe, Operate, Outbox, Output, Shared, work_on};
+use worker::{Describe, Operate, Output, Shared};
 
 /// How far work may run ahead of what the caller has taken.
 const BOUNDS: Bounds = Bounds { first_span: 32, most_span: 512, spans: 64, bytes: 64 << 20 };
@@ -144,21 +146,22 @@ impl ScanRequest {
             Operation::Describe { .. } => None,
         };
         let control = Control::new(self.options.time_limit, self.options.cancel.clone(), max_hits);
-        let mut schedule = Schedule::new(self.options.ordered, selection.mask_columns.is_some(), BOUNDS);
+        // Which files a limit cut is only known in order, so the ledger of a limited search is kept in order.
+        let exact_limit = keeps_coverage && max_hits.is_some();
+        let ordered = self.options.ordered || exact_limit;
+        let mut schedule = Schedule::new(ordered, selection.mask_columns.is_some(), BOUNDS);
+        let walker = Walker::new(self.walk_options(selection), &sources.pending, sources.overlap);
         for (index, mut pending) in sources.pending.into_iter().enumerate() {
             pending.in_order |= sources.overlap;
             schedule.add_folder(vec![u32::try_from(index).unwrap_or(u32::MAX)], pending);
         }
-        let walker = Walker::new(self.walk_options(selection), sources.overlap);
         let shared = Arc::new(Shared::new(control, walker, schedule));
         let mut scan = Scan {
-            rerun: self.operation(selection),
             shared,
             workers: Vec::new(),
             batches: VecDeque::new(),
-            span_outputs: Vec::new(),
-            exact_limit: keeps_coverage && max_hits.is_some(),
-            max_hits: max_hits.is_some(),
+            exact_limit: exact_limit.then(|| ExactLimit::new(gives(Table::Hits).is_some())),
+            max_hits: max_hits.is_some() && !exact_limit,
             rows_left: selection.n_rows,
             summary: Summary::default(),
             started: Instant::now(),
@@ -225,10 +228,9 @@ pub struct Scan {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     batches: VecDeque<(Table, RecordBatch)>,
-    /// Works on the span in which a limit on hits falls once more, with the limit known exactly.
-    rerun: Box<dyn Operate>,
-    span_outputs: Vec<Output>,
-    exact_limit: bool,
+    /// Where a ledger must say which files a limit on hits has cut.
+    exact_limit: Option<ExactLimit>,
+    /// Where it is enough to end when so many rows have left.
     max_hits: bool,
     rows_left: Option<u64>,
     summary: Summary,
@@ -252,7 +254,7 @@ impl Scan {
                 return Ok(Step::End);
             }
             match self.take(until)? {
-                Taken::Leaving(leaving) => self.let_go(leaving)?,
+                Taken::Leaving(leaving) => self.let_go(leaving),
                 Taken::Mask(request) => return Ok(Step::Mask(request)),
                 Taken::Idle => return Ok(Step::Idle),
                 Taken::Over => self.close(),
@@ -267,20 +269,16 @@ impl Scan {
             if let Some(error) = &state.failure {
                 return Err(error.clone());
             }
-            if let Some(request) = state.mask_requests.pop() {
+            if let Some(request) = state.mask_requests.pop_front() {
                 return Ok(Taken::Mask(request));
             }
-            if let Some(leaving) = state.schedule.leave(self.exact_limit) {
+            if let Some(leaving) = state.schedule.leave() {
                 drop(state);
                 shared.work.notify_all();
                 return Ok(Taken::Leaving(leaving));
             }
             if state.schedule.is_over() {
                 return Ok(Taken::Over);
-            }
-            if shared.control.reach() == Reach::Stopped {
-                // Spans that wait for a mask get none any more: nothing of them is opened.
-                shared.work.notify_all();
             }
             let now = Instant::now();
             if now >= until {
@@ -304,42 +302,29 @@ impl Scan {
         Ok(())
     }
 
-    fn let_go(&mut self, leaving: Leaving<Output>) -> Result<()> {
-        match leaving {
-            Leaving::Output(output) if self.exact_limit => self.span_outputs.push(output),
-            Leaving::Output(output) => self.release(output),
-            Leaving::Finished(runs) if self.exact_limit => {
-                let outputs = std::mem::take(&mut self.span_outputs);
-                let hits: u64 = outputs.iter().map(|output| output.summary.hits).sum();
-                let control = &self.shared.control;
-                let left = control.hits_left();
-                if hits >= left || control.reach() == Reach::Limit {
-                    self.work_again(&runs)?;
-                } else {
-                    control.set_hits_left(left - hits);
-                    outputs.into_iter().for_each(|output| self.release(output));
+    fn let_go(&mut self, leaving: Leaving<Output>) {
+        let control = &self.shared.control;
+        match (leaving, &mut self.exact_limit) {
+            (Leaving::Output(key, mut output), Some(limit)) => {
+                match limit.pass(&mut output, control.hits_left(), &self.summary) {
+                    Passed::Leaves => self.release(output),
+                    Passed::WorkAgain { hits, summary } => {
+                        self.summary = summary;
+                        self.summary.hit_limit_reached = true;
+                        control.set_hits_left(0);
+                        control.lower(Reach::Limit);
+                        self.shared.state().schedule.work_again(&key, hits);
+                        self.shared.work.notify_all();
+                    }
                 }
             }
-            Leaving::Finished(_) => {}
-        }
-        Ok(())
-    }
-
-    /// The limit on hits falls into this span or before it: work on it once more, in order, with what is left of it.
-    fn work_again(&mut self, runs: &[Run]) -> Result<()> {
-        struct Collected(Vec<Output>);
-        impl Outbox for Collected {
-            fn send(&mut self, output: Output) -> std::ops::ControlFlow<()> {
-                self.0.push(output);
-                std::ops::ControlFlow::Continue(())
+            (Leaving::Output(_, output), None) => self.release(output),
+            (Leaving::Finished, Some(limit)) => {
+                let used = limit.finish_span();
+                control.set_hits_left(control.hits_left().saturating_sub(used));
             }
+            (Leaving::Finished, None) => {}
         }
-        let mut collected = Collected(Vec::new());
-        work_on(runs, None, self.rerun.as_mut(), &self.shared.control, &mut collected)?;
-        self.shared.control.set_hits_left(0);
-        self.shared.control.lower(Reach::Limit);
-        collected.0.into_iter().for_each(|output| self.release(output));
-        Ok(())
     }
 
     /// Results leave the pipeline, cut to what the caller asked for.
@@ -348,7 +333,7 @@ impl Scan {
         for (table, batch) in output.batches {
             let rows = batch.num_rows() as u64;
             let mut left = self.rows_left.unwrap_or(u64::MAX);
-            if self.max_hits && !self.exact_limit && table == Table::Hits {
+            if self.max_hits && table == Table::Hits {
                 left = left.min(self.shared.control.hits_left());
                 self.shared.control.set_hits_left(self.shared.control.hits_left().saturating_sub(rows));
             }

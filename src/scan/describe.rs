@@ -59,21 +59,27 @@ impl DescribeOperation {
     }
 }
 
+fn is_hidden(name: &[u8]) -> bool {
+    name.first() == Some(&b'.') && name != b"." && name != b".."
+}
+
 /// The status of an entry, if it can be had.
 pub(super) fn status_of_entry(item: &Item<'_>, follow: bool) -> Result<FileStatus> {
     if item.entry.role == Role::Own {
         let gone = || Error::new(ErrorKind::Io, "cannot describe folder");
         return item.listing.status.clone().ok_or_else(gone);
     }
-    let name = item.listing.path(item.entry).name;
+    let name = item.listing.path_from_folder(item.entry);
     let folder = item.folder.map_err(Clone::clone)?;
     counters::FILES_DESCRIBED.add(1);
+    // What the caller names is followed, unless it was to be described as the link that it is.
+    let follow = follow || item.listing.named;
     status_at(folder, name, follow && item.entry.kind != FileKind::Symlink)
         .map_err(|error| Error::io("describe", name, error))
 }
 
 impl Operate for DescribeOperation {
-    fn begin(&mut self, _control: &Control) {}
+    fn begin(&mut self, _control: &Control, _exact_hits: Option<u64>) {}
 
     fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
         if item.reach != Reach::Full || item.listing.unreached {
@@ -106,8 +112,9 @@ impl Operate for DescribeOperation {
         if let (Some(hasher), FileKind::File, None) = (&mut self.hasher, kind, &failure) {
             let hashed = item.folder.map_err(Clone::clone).and_then(|folder| {
                 counters::FILES_OPENED.add(1);
-                let file = open_content(folder, path.name, self.follow || item.listing.named)
-                    .map_err(|error| Error::io("open", path.name, error))?;
+                let file =
+                    open_content(folder, item.listing.path_from_folder(entry), self.follow || item.listing.named)
+                        .map_err(|error| Error::io("open", path.name, error))?;
                 let stopped = || !matches!(control.reach(), Reach::Full);
                 blake3_of(hasher, file.as_fd(), item.listing.folder.short_read_is_end, path.name, &stopped)
             });
@@ -128,7 +135,7 @@ impl Operate for DescribeOperation {
             kind,
             status: status.as_ref(),
             depth: item.listing.depth(entry),
-            hidden: path.name.first() == Some(&b'.') && path.name != b"." && path.name != b"..",
+            hidden: is_hidden(path.name),
             error: error.as_deref(),
             blake3: hash.as_deref(),
         });
@@ -150,19 +157,24 @@ pub fn describe_for_mask(projection: &Projection, thresholds: Thresholds, follow
     let needs_status = projection.needs_status();
     Box::new(move |runs| {
         FailPoint::Mask.pass();
-        let _ = each_entry(runs, None, || Reach::Full, |item| {
-            let status = needs_status.then(|| status_of_entry(item, follow).ok()).flatten();
-            builder.push(&FileRow {
-                path: item.listing.path(item.entry),
-                kind: item.entry.kind,
-                status: status.as_ref(),
-                depth: item.listing.depth(item.entry),
-                hidden: false,
-                error: None,
-                blake3: None,
-            });
-            ControlFlow::Continue(())
-        });
+        let _ = each_entry(
+            runs,
+            None,
+            || Reach::Full,
+            |item| {
+                let status = needs_status.then(|| status_of_entry(item, follow).ok()).flatten();
+                builder.push(&FileRow {
+                    path: item.listing.path(item.entry),
+                    kind: item.entry.kind,
+                    status: status.as_ref(),
+                    depth: item.listing.depth(item.entry),
+                    hidden: is_hidden(item.listing.path(item.entry).name),
+                    error: None,
+                    blake3: None,
+                });
+                ControlFlow::Continue(())
+            },
+        );
         builder.finish()
     })
 }

@@ -126,6 +126,8 @@ pub struct SearchedFile<'a> {
     pub options: &'a SearchOptions,
     /// The scan's signals.
     pub control: &'a Control,
+    /// Only the end of the scan ends the search.
+    pub to_the_end: bool,
 }
 
 /// Takes the hits of one window.
@@ -292,7 +294,12 @@ impl HitSink for RowSink<'_, '_> {
     }
 
     fn keep_going(&mut self) -> bool {
-        let goes_on = matches!(self.file.control.reach(), Reach::Full | Reach::Limit);
+        // Once the limit on hits is used up, whatever was being searched is worked on once more.
+        let goes_on = match self.file.control.reach() {
+            Reach::Full => true,
+            Reach::Limit | Reach::Stopped => self.file.to_the_end,
+            Reach::Closed => false,
+        };
         self.hits.stopped |= !goes_on;
         goes_on
     }

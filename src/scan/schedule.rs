@@ -6,8 +6,11 @@
 //! the subfolder's contents stand between the files around it.
 //!
 //! The schedule is plain data under one lock. It bounds what is ahead: the files that are listed and not yet worked
-//! on, the spans that are worked on and have not left, and the bytes of their results. Work at the head of the order is
-//! always admitted, so the bounds cannot stop the flow.
+//! on, the spans that are worked on and have not left, and the bytes of their results.
+//!
+//! Why the bounds cannot stop the flow: a worker that holds a result which may not leave yet waits, so it must never
+//! be the last one while work before it has not been taken. Hence files are worked on only when no folder, file or
+//! answer that waits to be taken lies before them, and work at the head of the order is always admitted.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -41,25 +44,50 @@ pub enum Task {
     List(Key, PendingFolder),
     /// Describe these entries for the caller, who then says which of them pass.
     Describe(Key, Arc<Vec<Run>>),
-    /// Work on these entries; those that do not pass the mask are left out.
-    Work(Key, Arc<Vec<Run>>, Option<Vec<bool>>),
+    /// Work on these entries.
+    Work(Key, SpanWork),
+}
+
+/// Entries to be worked on.
+#[derive(Debug, Clone)]
+pub struct SpanWork {
+    /// The entries.
+    pub runs: Arc<Vec<Run>>,
+    /// Which of them pass; `None`: all.
+    pub mask: Option<Arc<[bool]>>,
+    /// The limit on hits falls into these entries, and so many hits are left for them: they are worked on once more,
+    /// to the end, whatever the limits of the scan say by now.
+    pub exact_hits: Option<u64>,
 }
 
 /// A span between its claim and its leaving.
 #[derive(Debug)]
 struct Slot<T> {
-    runs: Arc<Vec<Run>>,
+    work: SpanWork,
     outputs: VecDeque<(T, usize)>,
-    done: bool,
+    stage: Stage,
+}
+
+/// How far a span has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It is being described, or waits for the caller's answer, or for a worker.
+    Claimed,
+    /// A worker has it.
+    InWork,
+    /// A worker has it, but what it finds counts no more.
+    Void,
+    /// It will give no more results.
+    Done,
 }
 
 /// What leaves at the head.
 #[derive(Debug)]
 pub enum Leaving<T> {
     /// One result of a span.
-    Output(T),
-    /// The span is finished; these were its entries.
-    Finished(Arc<Vec<Run>>),
+    Output(Key, T),
+    /// The span is finished.
+    Finished,
 }
 
 /// How far work may run ahead of what has left.
@@ -90,7 +118,10 @@ pub struct Schedule<T> {
     runs: BTreeMap<Key, Run>,
     waiting: usize,
     slots: BTreeMap<Key, Slot<T>>,
-    passed: BTreeMap<Key, Vec<bool>>,
+    /// Spans that are being described or wait for the caller's answer.
+    awaited: BTreeSet<Key>,
+    /// Spans that a worker may take: answered, or to be worked on once more.
+    ready: BTreeSet<Key>,
     bytes: usize,
 }
 
@@ -108,7 +139,8 @@ impl<T> Schedule<T> {
             runs: BTreeMap::new(),
             waiting: 0,
             slots: BTreeMap::new(),
-            passed: BTreeMap::new(),
+            awaited: BTreeSet::new(),
+            ready: BTreeSet::new(),
             bytes: 0,
         }
     }
@@ -144,9 +176,8 @@ impl<T> Schedule<T> {
 
     /// The next thing to do, if something may be done now.
     pub fn next_task(&mut self) -> Option<Task> {
-        if let Some((key, mask)) = self.passed.pop_first() {
-            let runs = Arc::clone(&self.slots.get(&key)?.runs);
-            return Some(Task::Work(key, runs, Some(mask)));
+        if let Some(task) = self.claim_ready() {
+            return Some(task);
         }
         let listed_ahead = self.span * LISTED_AHEAD;
         if self.waiting < listed_ahead
@@ -157,9 +188,40 @@ impl<T> Schedule<T> {
         if let Some(task) = self.claim_span() {
             return Some(task);
         }
-        // Nothing may be worked on now: walk further ahead, or to the head of the order, whatever waits.
-        let folder_is_head = self.folders.first_key_value().is_some_and(|(key, _)| self.is_head(key));
-        if self.waiting < listed_ahead * 4 || folder_is_head { self.claim_folder() } else { None }
+        // Nothing may be worked on now: walk to what comes first, or further ahead, but not without end.
+        let holds_up = self.folder_comes_first() && self.has_room();
+        let may_list = holds_up || self.waiting < listed_ahead * 4 || self.folder_is_head();
+        if may_list { self.claim_folder() } else { None }
+    }
+
+    fn has_room(&self) -> bool {
+        self.slots.len() < self.bounds.spans && self.bytes < self.bounds.bytes
+    }
+
+    /// Whether the first folder to be listed stands before the first files to be worked on.
+    fn folder_comes_first(&self) -> bool {
+        self.folders
+            .first_key_value()
+            .is_some_and(|(folder, _)| self.runs.first_key_value().is_none_or(|(run, _)| folder < run))
+    }
+
+    fn folder_is_head(&self) -> bool {
+        self.folders.first_key_value().is_some_and(|(key, _)| self.is_head(key))
+    }
+
+    fn claim_ready(&mut self) -> Option<Task> {
+        let key = self.ready.first()?;
+        let waits_for = |first: Option<&Key>| self.ordered && first.is_some_and(|first| first < key);
+        if waits_for(self.folders.keys().next())
+            || waits_for(self.runs.keys().next())
+            || waits_for(self.awaited.first())
+        {
+            return None;
+        }
+        let key = self.ready.pop_first()?;
+        let slot = self.slots.get_mut(&key)?;
+        slot.stage = Stage::InWork;
+        Some(Task::Work(key, slot.work.clone()))
     }
 
     fn claim_folder(&mut self) -> Option<Task> {
@@ -174,8 +236,10 @@ impl<T> Schedule<T> {
 
     fn claim_span(&mut self) -> Option<Task> {
         let (first, _) = self.runs.first_key_value()?;
-        let within_bounds = self.slots.len() < self.bounds.spans && self.bytes < self.bounds.bytes;
-        if !within_bounds && !(self.ordered && self.is_head(first)) {
+        if self.ordered && self.folder_comes_first() {
+            return None;
+        }
+        if !self.has_room() && !(self.ordered && self.is_head(first)) {
             return None;
         }
         let (key, mut run) = self.runs.pop_first()?;
@@ -204,9 +268,15 @@ impl<T> Schedule<T> {
             run = next_run;
         }
         self.span = (self.span * 2).min(self.bounds.most_span);
-        let runs = Arc::new(runs);
-        self.slots.insert(key.clone(), Slot { runs: Arc::clone(&runs), outputs: VecDeque::new(), done: false });
-        Some(if self.masked { Task::Describe(key, runs) } else { Task::Work(key, runs, None) })
+        let work = SpanWork { runs: Arc::new(runs), mask: None, exact_hits: None };
+        let stage = if self.masked { Stage::Claimed } else { Stage::InWork };
+        self.slots.insert(key.clone(), Slot { work: work.clone(), outputs: VecDeque::new(), stage });
+        Some(if self.masked {
+            self.awaited.insert(key.clone());
+            Task::Describe(key, work.runs)
+        } else {
+            Task::Work(key, work)
+        })
     }
 
     /// Whether nothing that is still to come lies between two places.
@@ -227,19 +297,28 @@ impl<T> Schedule<T> {
 
     /// The caller's answer: which entries of a described span pass.
     pub fn pass(&mut self, key: Key, mask: Vec<bool>) {
-        self.passed.insert(key, mask);
+        if self.awaited.remove(&key)
+            && let Some(slot) = self.slots.get_mut(&key)
+        {
+            slot.work.mask = Some(mask.into());
+            self.ready.insert(key);
+        }
     }
 
     /// Whether a result of this span may be added now.
     #[must_use]
     pub fn admits(&self, key: &Key) -> bool {
-        let empty_head = || self.is_head(key) && self.slots.get(key).is_some_and(|slot| slot.outputs.is_empty());
-        self.bytes < self.bounds.bytes || (self.ordered && empty_head())
+        let Some(slot) = self.slots.get(key) else { return true };
+        self.bytes < self.bounds.bytes
+            || slot.stage == Stage::Void
+            || (self.ordered && slot.outputs.is_empty() && self.is_head(key))
     }
 
     /// Add a result of a span.
     pub fn add_output(&mut self, key: &Key, output: T, bytes: usize) {
-        if let Some(slot) = self.slots.get_mut(key) {
+        if let Some(slot) = self.slots.get_mut(key)
+            && slot.stage != Stage::Void
+        {
             slot.outputs.push_back((output, bytes));
             self.bytes += bytes;
         }
@@ -247,13 +326,36 @@ impl<T> Schedule<T> {
 
     /// The span will give no more results.
     pub fn finish_span(&mut self, key: &Key) {
-        if let Some(slot) = self.slots.get_mut(key) {
-            slot.done = true;
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        if slot.stage == Stage::Void {
+            slot.stage = Stage::Claimed;
+            self.ready.insert(key.clone());
+        } else {
+            slot.stage = Stage::Done;
         }
     }
 
-    /// What may leave now. `whole`: a span's results leave only when it is finished.
-    pub fn leave(&mut self, whole: bool) -> Option<Leaving<T>> {
+    /// The limit on hits falls into the span at the head, with so many hits left for it: that span and what was found
+    /// after it is worked on once more.
+    pub fn work_again(&mut self, head: &Key, hits: u64) {
+        for (key, slot) in &mut self.slots {
+            self.bytes -= slot.outputs.drain(..).map(|(_, bytes)| bytes).sum::<usize>();
+            if key == head {
+                slot.work.exact_hits = Some(hits);
+            }
+            match slot.stage {
+                Stage::Claimed | Stage::Void => {}
+                Stage::InWork => slot.stage = Stage::Void,
+                Stage::Done => {
+                    slot.stage = Stage::Claimed;
+                    self.ready.insert(key.clone());
+                }
+            }
+        }
+    }
+
+    /// What may leave now.
+    pub fn leave(&mut self) -> Option<Leaving<T>> {
         let key = if self.ordered {
             let (key, _) = self.slots.first_key_value()?;
             if !self.is_head(key) {
@@ -261,21 +363,19 @@ impl<T> Schedule<T> {
             }
             key.clone()
         } else {
-            let ready = |slot: &Slot<T>| slot.done || !slot.outputs.is_empty();
+            let ready = |slot: &Slot<T>| slot.stage == Stage::Done || !slot.outputs.is_empty();
             self.slots.iter().find(|(_, slot)| ready(slot)).map(|(key, _)| key.clone())?
         };
         let slot = self.slots.get_mut(&key)?;
-        if whole && !slot.done {
-            return None;
-        }
         if let Some((output, bytes)) = slot.outputs.pop_front() {
             self.bytes -= bytes;
-            return Some(Leaving::Output(output));
+            return Some(Leaving::Output(key, output));
         }
-        if !slot.done {
+        if slot.stage != Stage::Done {
             return None;
         }
-        self.slots.remove(&key).map(|slot| Leaving::Finished(slot.runs))
+        self.slots.remove(&key);
+        Some(Leaving::Finished)
     }
 
     /// Whether all work is done and everything has left.
@@ -284,3 +384,6 @@ impl<T> Schedule<T> {
         self.folders.is_empty() && self.being_listed.is_empty() && self.runs.is_empty() && self.slots.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,8 @@ pub struct SearchOperation {
     coverage_needs_status: bool,
     opens_files: bool,
     hits_left: u64,
+    /// Only the end of the scan ends the search of a file, and no time limit.
+    to_the_end: bool,
     summary: Summary,
 }
 
@@ -70,8 +72,7 @@ impl Verdict {
 
     /// A file whose content the system does not give.
     fn failed(error: &Error) -> Self {
-        let status =
-            if error.kind() == ErrorKind::PathNotFound { Status::Vanished } else { Status::Unreadable };
+        let status = if error.kind() == ErrorKind::PathNotFound { Status::Vanished } else { Status::Unreadable };
         Self::unsearched(status, Some(error.row_text()))
     }
 }
@@ -97,6 +98,7 @@ impl SearchOperation {
             coverage_needs_status: coverage.is_some_and(Projection::needs_status),
             opens_files: hits.is_some() || coverage.is_some_and(|projection| projection.cost() == Cost::Content),
             hits_left: u64::MAX,
+            to_the_end: false,
             summary: Summary::default(),
         }
     }
@@ -153,7 +155,7 @@ impl SearchOperation {
             (most, false) => most,
         };
         if let Some(most) = most {
-            match status_of_entry(item, self.follow || item.listing.named) {
+            match status_of_entry(item, self.follow) {
                 Ok(status) if status.size > most => {
                     let error = format!("{} bytes, more than {most}", status.size);
                     let mut verdict = Verdict::unsearched(Status::TooLarge, Some(error));
@@ -174,10 +176,11 @@ impl SearchOperation {
             Err(error) => return Ok(Verdict::failed(error)),
         };
         counters::FILES_OPENED.add(1);
-        let handle = match open_content(folder, path.name, self.follow || item.listing.named) {
-            Ok(handle) => handle,
-            Err(error) => return Ok(Verdict::failed(&Error::io("open", path.name, error))),
-        };
+        let handle =
+            match open_content(folder, item.listing.path_from_folder(item.entry), self.follow || item.listing.named) {
+                Ok(handle) => handle,
+                Err(error) => return Ok(Verdict::failed(&Error::io("open", path.name, error))),
+            };
         let limit = self.options.max_hits_per_file.unwrap_or(u64::MAX).min(self.hits_left);
         if let Some(rows) = &mut self.hits {
             rows.builder.begin_file();
@@ -189,6 +192,7 @@ impl SearchOperation {
             patterns: &self.patterns,
             options: &self.options,
             control,
+            to_the_end: self.to_the_end,
         };
         let stops_at_nul = self.options.binary == BinaryFiles::Stop;
         self.text.begin_file(stops_at_nul, item.listing.named);
@@ -263,7 +267,7 @@ impl SearchOperation {
         let Some(coverage) = &mut self.coverage else { return };
         let reached = matches!(item.reach, Reach::Full | Reach::Limit) && !item.listing.unreached;
         if self.coverage_needs_status && verdict.metadata.is_none() && reached {
-            verdict.metadata = status_of_entry(item, self.follow || item.listing.named).ok();
+            verdict.metadata = status_of_entry(item, self.follow).ok();
         }
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         coverage.push(&CoverageRow {
@@ -284,8 +288,9 @@ impl SearchOperation {
 }
 
 impl Operate for SearchOperation {
-    fn begin(&mut self, control: &Control) {
-        self.hits_left = control.hits_left();
+    fn begin(&mut self, control: &Control, exact_hits: Option<u64>) {
+        self.hits_left = exact_hits.unwrap_or_else(|| control.hits_left());
+        self.to_the_end = exact_hits.is_some();
     }
 
     fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
@@ -297,9 +302,10 @@ impl Operate for SearchOperation {
         control.files.fetch_add(1, Ordering::Relaxed);
         control.hits.fetch_add(verdict.hits, Ordering::Relaxed);
         self.account(item, &mut verdict);
-        let full = self.coverage.as_ref().is_some_and(|coverage| {
-            coverage.rows() >= MOST_ROWS || coverage.bytes() >= MOST_BYTES
-        });
+        let full = self
+            .coverage
+            .as_ref()
+            .is_some_and(|coverage| coverage.rows() >= MOST_ROWS || coverage.bytes() >= MOST_BYTES);
         if full { self.flush(outbox) } else { Ok(ControlFlow::Continue(())) }
     }
 

@@ -1,16 +1,17 @@
 //! Sources as the caller spells them become places where a walk starts.
 
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::CWD;
 
 use super::options::{ScanOptions, SourceSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::root::{FileKind, open_folder, status_at};
+use crate::io::root::{FileKind, status_at};
 use crate::search::filter::{Filter, FilterOptions};
-use crate::search::walk::{PendingFolder, Source};
+use crate::search::walk::{CountedHandle, PendingFolder, Source, open_source};
 
 /// The sources of a scan, ready to be walked.
 #[derive(Debug)]
@@ -25,8 +26,7 @@ pub struct Sources {
 #[must_use]
 pub fn normalised(path: &[u8]) -> Vec<u8> {
     let absolute = path.first() == Some(&b'/');
-    let parts: Vec<&[u8]> =
-        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
+    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
     let joined = parts.join(b"/".as_slice());
     match (absolute, joined.is_empty()) {
         (true, _) => [b"/".as_slice(), &joined].concat(),
@@ -80,12 +80,15 @@ impl Sources {
         if options.sources.is_empty() {
             return Err(Error::argument("source", "expected at least one path, got an empty list"));
         }
-        let resolver = Resolver { options, filter: Arc::new(Filter::new(&options.filter)?) };
+        let filter = Arc::new(Filter::new(&options.filter)?);
+        let mut resolver = Resolver { options, filter, folders: HashMap::new() };
         let mut found = Vec::new();
         for (index, spec) in options.sources.iter().enumerate() {
             found.push(resolver.resolve(u32::try_from(index).unwrap_or(u32::MAX), spec)?);
         }
-        let overlap = overlapping(found.iter().map(|(canonical, _)| canonical.clone()).collect());
+        // Through a link, one source may reach what lies in another.
+        let linked = options.follow_symlinks && found.len() > 1;
+        let overlap = linked || overlapping(found.iter().map(|(canonical, _)| canonical.clone()).collect());
         let pending = found.into_iter().map(|(_, pending)| pending).collect();
         Ok(Self { pending, overlap })
     }
@@ -106,10 +109,22 @@ fn overlapping(mut paths: Vec<Vec<u8>>) -> bool {
 struct Resolver<'a> {
     options: &'a ScanOptions,
     filter: Arc<Filter>,
+    /// The folders that sources stand in, so that a thousand files of one folder need one handle.
+    folders: HashMap<Vec<u8>, KnownFolder>,
 }
 
+/// A folder's canonical path, and its handle if it is kept open.
+#[derive(Debug, Clone)]
+struct KnownFolder {
+    canonical: Vec<u8>,
+    handle: Option<Arc<CountedHandle>>,
+}
+
+/// A source's canonical path, and the source.
+type Found = (Vec<u8>, PendingFolder);
+
 impl Resolver<'_> {
-    fn resolve(&self, index: u32, spec: &SourceSpec) -> Result<(Vec<u8>, PendingFolder)> {
+    fn resolve(&mut self, index: u32, spec: &SourceSpec) -> Result<Found> {
         if spec.path.is_empty() {
             return Err(Error::argument("source", "expected a path, got an empty one; the current directory is \".\""));
         }
@@ -117,49 +132,56 @@ impl Resolver<'_> {
             return Err(Error::argument("source", "expected a path, got one that holds a NUL byte"));
         }
         let path = normalised(&spec.path);
+        match self.open(index, &path, spec.may_be_glob) {
+            // A list may hold what cannot be used: that is a row. A glob that does not parse is the caller's mistake.
+            Err(error) if self.options.sources_are_list && !is_of_argument(&error) => {
+                self.named(index, &path, FileKind::Unknown, Some(error))
+            }
+            found => found,
+        }
+    }
+
+    fn open(&mut self, index: u32, path: &[u8], may_be_glob: bool) -> Result<Found> {
         let follow = !self.options.describe_only || self.options.follow_symlinks;
-        match status_at(CWD, &path, follow) {
+        match status_at(CWD, path, follow) {
             Ok(status) if status.kind == FileKind::Dir && !self.options.describe_only => {
-                self.folder(index, &path, None).map_err(|error| error.with_path(&path))
+                self.folder(index, path, None).map_err(|error| error.with_path(path))
             }
-            Ok(status) => {
-                // A trailing slash or a final `..` says that a folder is meant; only folders are spelled so.
-                self.named(index, &path, status.kind, None)
-            }
+            Ok(status) => self.named(index, path, status.kind, None),
             Err(error) => {
                 let missing = ErrorKind::of_io(&error) == ErrorKind::PathNotFound;
-                if missing && spec.may_be_glob && path.iter().any(|byte| b"*?[".contains(byte)) {
-                    return self.glob(index, &path);
+                if missing && may_be_glob && path.iter().any(|byte| b"*?[".contains(byte)) {
+                    return self.glob(index, path);
                 }
-                let error = Error::io("open source", &path, error);
-                if !self.options.sources_are_list {
-                    return Err(error);
-                }
-                self.named(index, &path, FileKind::Unknown, Some(error))
+                Err(Error::io("open source", path, error))
             }
         }
     }
 
-    fn folder(&self, index: u32, path: &[u8], glob: Option<Arc<Filter>>) -> Result<(Vec<u8>, PendingFolder)> {
-        let step = |error| Error::io("open folder", path, error);
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat(CWD, path, flags, Mode::empty())
-            .map_err(std::io::Error::from)
-            .or_else(|_| open_folder(CWD, path, true))
-            .map_err(step)?;
-        let canonical = canonical(path).map_err(step)?;
+    fn known(&mut self, path: &[u8]) -> std::io::Result<KnownFolder> {
+        if let Some(known) = self.folders.get(path) {
+            return Ok(known.clone());
+        }
+        let handle = CountedHandle::keep(open_source(path)?).map(Arc::new);
+        let known = KnownFolder { canonical: canonical(path)?, handle };
+        self.folders.insert(path.to_vec(), known.clone());
+        Ok(known)
+    }
+
+    fn folder(&mut self, index: u32, path: &[u8], glob: Option<Arc<Filter>>) -> Result<Found> {
+        let known = self.known(path).map_err(|error| Error::io("open folder", path, error))?;
         let source = Source {
             index,
             shown: as_prefix(&self.shown(path)?),
-            canonical: canonical.clone(),
-            root,
+            canonical: known.canonical.clone(),
+            root: known.handle,
             filter: Arc::clone(&self.filter),
             glob,
         };
-        Ok((canonical, PendingFolder::source(Arc::new(source))))
+        Ok((known.canonical, PendingFolder::source(Arc::new(source))))
     }
 
-    fn glob(&self, index: u32, path: &[u8]) -> Result<(Vec<u8>, PendingFolder)> {
+    fn glob(&mut self, index: u32, path: &[u8]) -> Result<Found> {
         let (folder, pattern) = split_glob(path);
         let pattern = String::from_utf8(pattern)
             .map_err(|_| Error::argument("source", "a glob must be valid UTF-8").with_path(path))?;
@@ -172,42 +194,26 @@ impl Resolver<'_> {
         self.folder(index, &folder, Some(Arc::new(glob)))
     }
 
-    fn named(
-        &self,
-        index: u32,
-        path: &[u8],
-        kind: FileKind,
-        failure: Option<Error>,
-    ) -> Result<(Vec<u8>, PendingFolder)> {
-        let (folder, name) = if path == b"." || path == b"/" || path.ends_with(b"..") {
-            (b".".as_slice(), path)
-        } else {
-            split_last(path)
-        };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(CWD, folder, flags, Mode::empty());
-        let root = match opened {
-            Ok(root) => root,
-            // The folder of a missing file may be missing too; its row needs a handle, but nothing is opened by it.
-            Err(_) if failure.is_some() => rustix::fs::openat(CWD, ".", flags, Mode::empty())
-                .map_err(|error| Error::io("open folder", b".", error))?,
+    fn named(&mut self, index: u32, path: &[u8], kind: FileKind, failure: Option<Error>) -> Result<Found> {
+        let whole = self.shown(path)?;
+        // Only a name can be looked up in a folder and shown by itself.
+        let has_name = whole != b"." && whole != b"/" && whole != b".." && !whole.ends_with(b"/..");
+        let (folder, name) = if has_name { split_last(&whole) } else { (b".".as_slice(), whole.as_slice()) };
+        let known = match self.known(folder) {
+            Ok(known) => known,
+            // The folder of a missing file may be missing too: nothing is opened by it.
+            Err(_) if failure.is_some() => KnownFolder { canonical: folder.to_vec(), handle: None },
             Err(error) => return Err(Error::io("open folder", folder, error)),
         };
-        let shown_folder = self.shown(folder)?;
         let source = Source {
             index,
-            shown: if name == path && folder == b"." && !self.options.absolute_paths {
-                Vec::new()
-            } else {
-                as_prefix(&shown_folder)
-            },
-            canonical: canonical(folder).unwrap_or_else(|_| folder.to_vec()),
-            root,
+            shown: if has_name { as_prefix(folder) } else { Vec::new() },
+            canonical: known.canonical,
+            root: known.handle,
             filter: Arc::clone(&self.filter),
             glob: None,
         };
-        let canonical = [source.canonical.as_slice(), b"/", name].concat();
-        Ok((canonical, PendingFolder::named(Arc::new(source), name, kind, failure)))
+        Ok((source.canonical_of(name), PendingFolder::named(Arc::new(source), name, kind, failure)))
     }
 
     /// The path as the tables show it.
@@ -219,6 +225,11 @@ impl Resolver<'_> {
         let here = here.as_os_str().as_bytes();
         Ok(normalised(&[here, b"/", path].concat()))
     }
+}
+
+/// Whether the caller's argument is wrong, and not the system's answer to it.
+fn is_of_argument(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Argument | ErrorKind::Pattern)
 }
 
 #[cfg(test)]

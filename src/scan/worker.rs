@@ -1,5 +1,6 @@
 //! What every worker thread does: take the next task, list or work, and hand results over.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use arrow_array::RecordBatch;
 
 use super::control::{Control, Reach};
-use super::schedule::{Key, Run, Schedule, Task};
+use super::schedule::{Key, Run, Schedule, SpanWork, Task};
 use super::summary::Summary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
@@ -51,8 +52,8 @@ pub struct Item<'a> {
 
 /// What is done with entries. Each worker has its own.
 pub trait Operate: Send {
-    /// A span begins.
-    fn begin(&mut self, control: &Control);
+    /// A span begins. `exact_hits`: so many hits are left for it, and it is worked on to its end.
+    fn begin(&mut self, control: &Control, exact_hits: Option<u64>);
     /// Work on one entry. A failure is a defect and ends the scan; what is wrong with a file is a row.
     fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>>;
     /// The span is over: hand over what is left.
@@ -72,8 +73,8 @@ pub struct MaskRequest {
 pub struct State {
     /// The work.
     pub schedule: Schedule<Output>,
-    /// Spans that wait for a mask.
-    pub mask_requests: Vec<MaskRequest>,
+    /// Spans that wait for a mask, in the order in which they were described.
+    pub mask_requests: VecDeque<MaskRequest>,
     /// The first failure that ends the scan.
     pub failure: Option<Error>,
 }
@@ -94,7 +95,7 @@ pub struct Shared {
 impl Shared {
     /// The shared state over this work.
     pub fn new(control: Control, walker: Walker, schedule: Schedule<Output>) -> Self {
-        let state = State { schedule, mask_requests: Vec::new(), failure: None };
+        let state = State { schedule, mask_requests: VecDeque::new(), failure: None };
         Self { control, walker, state: Mutex::new(state), work: Condvar::new(), ready: Condvar::new() }
     }
 
@@ -160,20 +161,19 @@ pub fn run(shared: &Shared, mut operation: Box<dyn Operate>, mut describe: Optio
     while let Some(task) = shared.next_task() {
         let done = catch_unwind(AssertUnwindSafe(|| match task {
             Task::List(key, pending) => {
-                let stopped = shared.control.reach() == Reach::Stopped;
-                let listing =
-                    if stopped { pending.unreached() } else { shared.walker.list(&pending, &mut buffers) };
+                let stopped = || matches!(shared.control.reach(), Reach::Stopped | Reach::Closed);
+                let listing = shared.walker.list(&pending, &mut buffers, &stopped);
                 shared.state().schedule.add_listing(&key, listing);
                 Ok(())
             }
             Task::Describe(key, runs) => describe.as_mut().map_or(Ok(()), |describe| {
                 let rows = describe(&runs)?;
-                shared.state().mask_requests.push(MaskRequest { key, rows });
+                shared.state().mask_requests.push_back(MaskRequest { key, rows });
                 Ok(())
             }),
-            Task::Work(key, runs, mask) => {
+            Task::Work(key, span) => {
                 let mut outbox = SpanOutbox { shared, key: &key };
-                work_on(&runs, mask.as_deref(), operation.as_mut(), &shared.control, &mut outbox)?;
+                work_on(&span, operation.as_mut(), &shared.control, &mut outbox)?;
                 shared.state().schedule.finish_span(&key);
                 Ok(())
             }
@@ -188,21 +188,16 @@ pub fn run(shared: &Shared, mut operation: Box<dyn Operate>, mut describe: Optio
     }
 }
 
-/// Work on the entries of one span.
-///
-/// # Errors
-/// A defect of the operation.
-pub fn work_on(
-    runs: &[Run],
-    mask: Option<&[bool]>,
-    operation: &mut dyn Operate,
-    control: &Control,
-    outbox: &mut dyn Outbox,
-) -> Result<()> {
-    operation.begin(control);
+/// Work on the entries of one span. An error is a defect of the operation.
+fn work_on(span: &SpanWork, operation: &mut dyn Operate, control: &Control, outbox: &mut dyn Outbox) -> Result<()> {
+    operation.begin(control, span.exact_hits);
     FailPoint::Span.pass();
     let mut defect = None;
-    let flow = each_entry(runs, mask, || control.reach(), |item| {
+    let reach = || match control.reach() {
+        Reach::Limit | Reach::Stopped if span.exact_hits.is_some() => Reach::Full,
+        reach => reach,
+    };
+    let flow = each_entry(&span.runs, span.mask.as_deref(), reach, |item| {
         operation.work(item, control, outbox).unwrap_or_else(|error| {
             defect = Some(error);
             ControlFlow::Break(())
@@ -233,7 +228,8 @@ pub fn each_entry(
         if !(0..entries.len()).any(passes) {
             continue;
         }
-        let opened = if reach() == Reach::Full {
+        // With the limit on hits used up, files are still described.
+        let opened = if matches!(reach(), Reach::Full | Reach::Limit) {
             run.listing.folder.open().map_err(|error| Error::io("open folder", &run.listing.folder.shown, error))
         } else {
             Err(Error::new(ErrorKind::Cancelled, "not reached"))
