@@ -9,7 +9,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::buffered::{self, ReadBuffer};
 use super::mmap::MappedFile;
@@ -21,6 +21,16 @@ use super::stream;
 const FIRST_READ: usize = 256 << 10;
 /// Two writes closer than this may carry the same time (a tick of the kernel's clock is at most 10 ms).
 const TICK: Duration = Duration::from_millis(20);
+/// A write carries the time at which it began, and one call may write a whole file: how much it writes in a second,
+/// at the least. (A page cache takes 1 to 3 GB/s; two cores that do other things besides, half of it.)
+const WRITTEN_PER_SECOND: f64 = 512.0 * 1024.0 * 1024.0;
+/// One call writes at most so much.
+const MOST_WRITTEN: u32 = 1 << 31;
+/// A search does not wait longer than this for a write that may be under way.
+const MOST_SEARCH_WAIT: Duration = Duration::from_millis(100);
+
+/// Asked now and then whether to go on.
+pub type Stopped<'a> = &'a dyn Fn() -> bool;
 
 /// A part of a file's content.
 ///
@@ -111,14 +121,14 @@ impl ContentReader {
     /// Whatever the system reports, and `InvalidInput` for what is no regular file.
     pub fn read(&mut self, file: BorrowedFd<'_>, short_read_is_end: bool, sink: Sink<'_>) -> io::Result<ReadReport> {
         if self.thresholds.forced.is_some() {
-            return self.read_described(file, short_read_is_end, false, 0, sink);
+            return self.read_described(file, short_read_is_end, None, 0, sink);
         }
         // A file that is smaller than the buffer ends in it; one that fills it may be large enough for a map.
         let room = usize::try_from(self.thresholds.mmap_from).unwrap_or(usize::MAX).clamp(1, FIRST_READ);
         let bytes = self.buffer.with_len(room, 0)?;
         let filled = buffered::fill(file, bytes, 0, 0, short_read_is_end)?;
         if !filled.ended {
-            return self.read_described(file, short_read_is_end, false, filled.len, sink);
+            return self.read_described(file, short_read_is_end, None, filled.len, sink);
         }
         let _ = sink(&Chunk::of_bytes(&bytes[..filled.len]));
         Ok(ReadReport { strategy: Strategy::Buffered, bytes: filled.len as u64, status: None, changed: false })
@@ -126,15 +136,19 @@ impl ContentReader {
 
     /// The same, with [`ReadReport::changed`] promised whatever the size: for content and hashes that are handed out.
     ///
+    /// This waits as long as one call may take to write a file of this size, if the file changed that recently;
+    /// `stopped` ends the wait, and then the file counts as changed.
+    ///
     /// # Errors
     /// As [`Self::read`].
     pub fn read_checked(
         &mut self,
         file: BorrowedFd<'_>,
         short_read_is_end: bool,
+        stopped: Stopped<'_>,
         sink: Sink<'_>,
     ) -> io::Result<ReadReport> {
-        self.read_described(file, short_read_is_end, true, 0, sink)
+        self.read_described(file, short_read_is_end, Some(stopped), 0, sink)
     }
 
     /// Reads a file whose size decides, of which the first `read` bytes are in the buffer.
@@ -142,7 +156,7 @@ impl ContentReader {
         &mut self,
         file: BorrowedFd<'_>,
         short_read_is_end: bool,
-        checked: bool,
+        checked: Option<Stopped<'_>>,
         read: usize,
         sink: Sink<'_>,
     ) -> io::Result<ReadReport> {
@@ -156,8 +170,12 @@ impl ContentReader {
             _ if made_up => Strategy::Stream,
             strategy => strategy,
         };
-        let promised = !made_up && (checked || strategy == Strategy::Mmap || status.size >= self.thresholds.mmap_from);
-        let before = if promised { Observation::settled(file, status)? } else { Observation::of(status) };
+        let promised = !made_up && (checked.is_some() || strategy == Strategy::Mmap || status.size >= self.thresholds.mmap_from);
+        let before = match checked {
+            _ if !promised => Observation::of(status),
+            Some(stopped) => Observation::settled(file, status, Duration::MAX, stopped)?,
+            None => Observation::settled(file, status, MOST_SEARCH_WAIT, &|| false)?,
+        };
         let status = before.status;
         // What was read before the first look at the file's times does not count for a promise about them.
         let keep = if promised { 0 } else { read };
@@ -221,16 +239,30 @@ impl Observation {
         Self { status, settled: true }
     }
 
-    /// Waits until the file's last change is so old that another one cannot carry the same time.
+    /// Waits, up to `most`, until the file's last change is so old that another one cannot carry the same time, and
+    /// that the call which made it has ended.
     ///
     /// A file that is written all the while stays unsettled, and then counts as changed.
-    fn settled(file: BorrowedFd<'_>, mut status: FileStatus) -> io::Result<Self> {
+    fn settled(
+        file: BorrowedFd<'_>,
+        mut status: FileStatus,
+        most: Duration,
+        stopped: Stopped<'_>,
+    ) -> io::Result<Self> {
+        let left = |status: &FileStatus| time_until_old(status.changed, quiet_after(status.size).min(most));
         for _ in 0..2 {
-            let Some(wait) = time_until_old(status.changed) else { return Ok(Self::of(status)) };
-            std::thread::sleep(wait);
+            let Some(wait) = left(&status) else { return Ok(Self::of(status)) };
+            let until = Instant::now() + wait;
+            while !stopped() {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                std::thread::sleep(left.min(TICK));
+            }
             status = root::status_of(file)?;
         }
-        Ok(Self { status, settled: time_until_old(status.changed).is_none() })
+        Ok(Self { status, settled: left(&status).is_none() })
     }
 
     fn still_holds(&self, file: BorrowedFd<'_>) -> bool {
@@ -238,13 +270,21 @@ impl Observation {
     }
 }
 
-/// How long until `time` is a tick ago; `None` if it is, or lies so far ahead that waiting would not help.
-fn time_until_old(time: TimeSpec) -> Option<Duration> {
+/// How old the last change of a file of this size must be.
+fn quiet_after(size: u64) -> Duration {
+    // The loss of the cast is some bytes in petabytes; a size that no file has is no reason to wait for ever.
+    #[allow(clippy::cast_precision_loss)]
+    let seconds = size as f64 / WRITTEN_PER_SECOND;
+    TICK + Duration::from_secs_f64(seconds.min(f64::from(MOST_WRITTEN) / WRITTEN_PER_SECOND))
+}
+
+/// How long until `time` is `quiet` ago; `None` if it is, or lies so far ahead that waiting would not help.
+fn time_until_old(time: TimeSpec, quiet: Duration) -> Option<Duration> {
     let seconds = u64::try_from(time.seconds).ok()?;
     let then = UNIX_EPOCH.checked_add(Duration::new(seconds, time.nanos))?;
     match SystemTime::now().duration_since(then) {
-        Ok(age) => TICK.checked_sub(age).filter(|left| !left.is_zero()),
-        Err(ahead) => Some(ahead.duration() + TICK).filter(|&wait| wait < 2 * TICK),
+        Ok(age) => quiet.checked_sub(age).filter(|left| !left.is_zero()),
+        Err(ahead) => Some(ahead.duration()).filter(|&ahead| ahead < TICK).map(|ahead| ahead + quiet),
     }
 }
 

@@ -35,7 +35,7 @@ pub fn blake3_of(
     for _ in 0..ATTEMPTS {
         let mut hasher = blake3::Hasher::new();
         let mut cancelled = false;
-        let report = reader.read_checked(file, short_read_is_end, &mut |chunk| {
+        let report = reader.read_checked(file, short_read_is_end, cancel, &mut |chunk| {
             FailPoint::Hashing.pass();
             // At least one look a chunk, so that an endless run of empty files can be stopped too.
             cancelled = cancel();

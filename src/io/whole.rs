@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::CWD;
 
-use super::content::{ContentReader, ReadReport};
+use super::content::{ContentReader, ReadReport, Stopped};
 use super::counters;
 use super::hash::{blake3_of, hash_hex};
 use super::root::{FileKind, is_known_disk, open_content, status_of};
@@ -17,9 +17,6 @@ use crate::fail_point::FailPoint;
 
 /// How often a file that changes is read before it is given up.
 const TRIES: usize = 4;
-
-/// Asked now and then whether to go on.
-pub type Stopped<'a> = &'a dyn Fn() -> bool;
 
 /// Opens a regular file by a path from the working directory; links are followed.
 ///
@@ -62,7 +59,7 @@ pub fn read_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> R
         let mut content = Vec::new();
         let mut whole = true;
         let report: ReadReport = reader
-            .read_checked(file.as_fd(), short_read_is_end, &mut |chunk| {
+            .read_checked(file.as_fd(), short_read_is_end, stopped, &mut |chunk| {
                 FailPoint::Reading.pass();
                 content.extend_from_slice(chunk.bytes);
                 whole = chunk.intact();

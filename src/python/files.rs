@@ -15,6 +15,7 @@ use super::options::{PyCancelToken, thresholds_of};
 use super::stream::PyBatches;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
+use crate::io::content::Stopped;
 use crate::io::decode::{EncodingChoice, TextEncoding, decode_replacing, decode_strict};
 use crate::io::root::{FileStatus, status_of};
 use crate::io::strategy::Thresholds;
@@ -118,7 +119,7 @@ impl Decoding {
         Ok(Self { encoding, strict })
     }
 
-    fn text(self, path: &[u8], thresholds: Thresholds, stopped: whole::Stopped<'_>) -> Result<String> {
+    fn text(self, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<String> {
         let content = whole::read_file(path, thresholds, stopped)?;
         FailPoint::Decoding.pass();
         let encoding = TextEncoding::detect(&content, self.encoding);

@@ -1,6 +1,6 @@
 //! The one place where a panic becomes an exception.
 //!
-//! A panic that reaches PyO3 becomes a `PanicException`, which is no `Exception`: it passes every `except Exception` and
+//! A panic that reaches `PyO3` becomes a `PanicException`, which is no `Exception`: it passes every `except Exception` and
 //! ends a server that had promised to survive its tools. One that reaches a C callback aborts the process. So every
 //! entry of this face runs inside a guard, and a defect is an `InternalError` like any other error.
 

@@ -16,8 +16,9 @@ path, sparse = sys.argv[1], sys.argv[2] == "sparse"
 fd = os.open(path, os.O_RDWR)
 size = os.fstat(fd).st_size
 content = os.pread(fd, size, 0)
+parent = os.getppid()
 print("ready", flush=True)
-while True:
+while os.getppid() == parent:
     time.sleep(random.random() * 0.06)
     os.ftruncate(fd, size // 2 + 123)
     time.sleep(random.random() * 0.02)
@@ -32,16 +33,17 @@ while True:
 
 _ALTERNATING = """
 import os, random, sys, time
-path, size, piece = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+path, size, piece, pause = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 line = 4096
 contents = [(letter * (line - 1) + b"\\n") * (size // line) for letter in (b"B", b"A")]
 fd = os.open(path, os.O_RDWR)
+parent = os.getppid()
 print("ready", flush=True)
-while True:
+while os.getppid() == parent:
     for content in contents:
         for at in range(0, size, piece):
             os.pwrite(fd, content[at : at + piece], at)
-        time.sleep(random.random() * 0.12)
+        time.sleep(random.random() * pause)
 """
 
 
@@ -52,7 +54,9 @@ def numbered_lines(size: int) -> bytes:
 
 @contextlib.contextmanager
 def _running(program: str, *arguments: str) -> Iterator[None]:
-    with subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE) as writer:
+    # A writer ends with its parent, and holds no pipe that somebody waits for.
+    command = [sys.executable, "-c", program, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
         try:
             assert writer.stdout is not None
             assert writer.stdout.readline() == b"ready\n"
@@ -71,6 +75,9 @@ def truncating(path: Path, *, sparse: bool = False) -> contextlib.AbstractContex
     return _running(_TRUNCATING, str(path), "sparse" if sparse else "dense")
 
 
-def alternating(path: Path, size: int, *, piece: int) -> contextlib.AbstractContextManager[None]:
-    """Rewrite the file in place, in turn all of `B` and all of `A`, in lines of 4,096 bytes, `piece` bytes a call."""
-    return _running(_ALTERNATING, str(path), str(size), str(piece))
+def alternating(path: Path, size: int, *, piece: int, pause: float) -> contextlib.AbstractContextManager[None]:
+    """Rewrite the file in place, in turn all of `B` and all of `A`, in lines of 4,096 bytes, `piece` bytes a call.
+
+    Between two contents it waits up to `pause` seconds.
+    """
+    return _running(_ALTERNATING, str(path), str(size), str(piece), str(pause))

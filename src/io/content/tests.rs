@@ -97,7 +97,7 @@ fn a_change_while_reading_is_told_for_large_and_for_checked_files() {
         for change in ["append", "overwrite", "truncate"] {
             let (file, _) = file_of(len);
             let mut done = false;
-            let report = ContentReader::new(SMALL).read_checked(file.as_fd(), true, &mut |chunk| {
+            let report = ContentReader::new(SMALL).read_checked(file.as_fd(), true, &|| false, &mut |chunk| {
                 if !done {
                     done = true;
                     match change {

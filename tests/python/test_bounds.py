@@ -1,0 +1,104 @@
+"""The stated bounds: memory of a large answer, memory of a line without end, time of an import and of the command."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import make_tree
+from hazard_child import run_child
+
+MIB = 1 << 20
+
+
+@pytest.mark.hazard(17)
+def test_a_million_hits_pass_into_a_file_in_300_mb(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    lines = b"".join(b"%07d a line that holds the needle, and some more text\n" % at for at in range(20_000))
+    make_tree(root, {f"d{number % 7}/f{number}.txt": lines for number in range(50)})
+    peak, rows = run_child(
+        """
+        vfo.scan_hits("needle", argument["root"]).sink_parquet(argument["out"])
+        rows = pl.scan_parquet(argument["out"]).select(pl.len()).collect().item()
+        answer([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, rows])
+        """,
+        {"root": str(root), "out": str(tmp_path / "hits.parquet")},
+    )
+    print(f"peak {peak / MIB:.0f} MiB")
+    assert rows == 1_000_000
+    assert peak < 300e6
+
+
+@pytest.mark.hazard(17)
+@pytest.mark.parametrize("found", [True, False])
+def test_a_line_of_a_gigabyte_takes_less_than_100_mb(tmp_path: Path, found: bool) -> None:
+    path = tmp_path / "line.txt"
+    piece = (b"all work and no play makes one very long line " * 100_000)[: 4 * MIB]
+    with path.open("wb") as file:
+        for _ in range(255):
+            file.write(piece)
+        # Behind a hole, whose NUL bytes make no difference to a named file.
+        file.seek((1 << 30) - 6)
+        file.write(b"needle")
+    peak, before, hits = run_child(
+        """
+        pl.DataFrame({"a": [1, 2]}).lazy().filter(pl.col("a") > 1).collect()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        with __import__("warnings").catch_warnings():
+            __import__("warnings").simplefilter("ignore")
+            hits = vfo.search_text(argument["pattern"], argument["path"]).height
+        answer([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, before, hits])
+        """,
+        {"path": str(path), "pattern": "needle" if found else "nee[a-c]le"},
+    )
+    print(f"{(peak - before) / MIB:.0f} MiB above the {before / MIB:.0f} MiB of the interpreter with Polars")
+    assert hits == found
+    assert peak - before < 100e6
+
+
+def seconds_of(code: str) -> float:
+    """How long an interpreter needs for the imports in `code`, by its own clock."""
+    program = f"import time; start = time.perf_counter(); {code}; print(time.perf_counter() - start)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    return float(done.stdout)
+
+
+def test_the_import_adds_less_than_50_ms_to_that_of_polars() -> None:
+    names = "scan_files, search_files, read_file, list_directory, stream_hits, explain"
+    codes = ["import polars", f"import polars; from vespera_file_ops import {names}"]
+    runs = [[seconds_of(code) for code in codes] for _ in range(9)]
+    polars, both = (statistics.median(run[at] for run in runs) for at in (0, 1))
+    # A machine that is busy with other things disturbs single runs, hardly the quickest.
+    quickest = min(run[1] for run in runs) - min(run[0] for run in runs)
+    print(f"polars {polars * 1000:.0f} ms, with this package {both * 1000:.0f} ms; quickest {quickest * 1000:+.0f} ms")
+    assert min(both - polars, quickest) < 0.05
+
+
+def test_the_package_alone_imports_neither_polars_nor_the_core() -> None:
+    program = "import sys, vespera_file_ops; print([m for m in sys.modules if m == 'polars' or m.endswith('_core')])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_small_search_takes_120_ms_as_a_process(tmp_path: Path) -> None:
+    """With interpreter, arguments and table: what somebody waits for who types it."""
+    content = b"".join(b"def function_%d():\n    return %d  # TODO\n" % (at, at) for at in range(20))
+    files = {f"package{number % 9}/module{number}.py": content for number in range(200)}
+    root = make_tree(
+        tmp_path / "repository", {".git/HEAD": b"ref: refs/heads/main\n", ".gitignore": b"*.log\n", **files}
+    )
+    command = [str(Path(sys.executable).parent / "vfo"), "search", "function_7", "."]
+    times = []
+    for _ in range(11):
+        start = time.perf_counter()
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=60)
+        times.append(time.perf_counter() - start)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("function_7") == 200
+    print(f"median {statistics.median(times) * 1000:.0f} ms, quickest {min(times) * 1000:.0f} ms")
+    assert min(times) <= 0.12
