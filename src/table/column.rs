@@ -254,11 +254,11 @@ impl Numbers<i64> {
         let mut values = std::mem::take(&mut self.values);
         let nulls = self.nulls.finish();
         match layout.timestamps {
-            TimeUnit::Nanoseconds => {
-                Arc::new(TimestampNanosecondArray::new(values.into(), nulls).with_timezone("UTC"))
-            }
+            TimeUnit::Nanoseconds => Arc::new(TimestampNanosecondArray::new(values.into(), nulls).with_timezone("UTC")),
             TimeUnit::Microseconds => {
-                values.iter_mut().for_each(|value| *value = value.div_euclid(1_000));
+                for value in &mut values {
+                    *value = value.div_euclid(1_000);
+                }
                 Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
             }
         }

@@ -184,10 +184,9 @@ pub(super) fn assemble(
     rows: usize,
     mut column: impl FnMut(&'static str, ColumnType) -> std::result::Result<ArrayRef, ArrowError>,
 ) -> Result<RecordBatch> {
-    let columns: std::result::Result<Vec<_>, _> =
-        projection.specs().map(|spec| column(spec.name, spec.kind)).collect();
+    let columns: std::result::Result<Vec<_>, _> = projection.specs().map(|spec| column(spec.name, spec.kind)).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    columns
-        .and_then(|columns| RecordBatch::try_new_with_options(projection.schema(), columns, &options))
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot build {}: {error}", projection.table().name())))
+    columns.and_then(|columns| RecordBatch::try_new_with_options(projection.schema(), columns, &options)).map_err(
+        |error| Error::new(ErrorKind::Internal, format!("cannot build {}: {error}", projection.table().name())),
+    )
 }

@@ -36,13 +36,13 @@ pub fn lines(text: String) -> Result<Vec<RecordBatch>> {
             })?;
             start + last + 1
         };
-        batches.push(batch(text.slice_with_length(start, end - start))?);
+        batches.push(batch(&text.slice_with_length(start, end - start))?);
         start = end;
     }
     Ok(batches)
 }
 
-fn batch(text: Buffer) -> Result<RecordBatch> {
+fn batch(text: &Buffer) -> Result<RecordBatch> {
     let bytes = text.as_slice();
     let mut views = Vec::new();
     let mut push = |start: usize, end: usize| {
@@ -73,9 +73,7 @@ mod tests {
         lines(text.to_owned())
             .unwrap()
             .iter()
-            .flat_map(|batch| {
-                batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>()
-            })
+            .flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>())
             .collect()
     }
 

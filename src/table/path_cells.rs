@@ -80,7 +80,7 @@ impl PathColumns {
     /// Store the path of an entry in the arena.
     pub fn store(&self, arena: &mut Arena, entry: &EntryPath<'_>) -> PathCells {
         let (folder, name) = (std::str::from_utf8(entry.folder), std::str::from_utf8(entry.name));
-        if folder.is_ok() && name.is_ok() { self.store_exact(arena, entry) } else { self.store_repaired(arena, entry) }
+        if folder.is_ok() && name.is_ok() { self.store_exact(arena, entry) } else { Self::store_repaired(arena, entry) }
     }
 
     fn store_exact(&self, arena: &mut Arena, entry: &EntryPath<'_>) -> PathCells {
@@ -110,7 +110,7 @@ impl PathColumns {
         cells
     }
 
-    fn store_repaired(&self, arena: &mut Arena, entry: &EntryPath<'_>) -> PathCells {
+    fn store_repaired(arena: &mut Arena, entry: &EntryPath<'_>) -> PathCells {
         let mut text = |bytes: &[u8]| arena.put(String::from_utf8_lossy(bytes).as_bytes());
         let (path, relative_path) = (text(&entry.bytes()), text(&entry.relative()));
         let (name, extension) = (text(entry.name), extension(entry.name).map(text));
@@ -129,13 +129,9 @@ impl PathColumns {
 
     /// Cut back to `rows`.
     pub fn truncate(&mut self, rows: usize) {
-        for column in [
-            &mut self.path,
-            &mut self.path_bytes,
-            &mut self.relative_path,
-            &mut self.name,
-            &mut self.extension,
-        ] {
+        for column in
+            [&mut self.path, &mut self.path_bytes, &mut self.relative_path, &mut self.name, &mut self.extension]
+        {
             column.truncate(rows);
         }
     }

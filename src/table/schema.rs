@@ -241,8 +241,7 @@ impl Projection {
     /// Every column that always stands in the table, and those optional ones that `asked_for` names.
     #[must_use]
     pub fn all(table: Table, asked_for: &[&str], layout: Layout) -> Self {
-        let selected =
-            table.columns().iter().map(|spec| !spec.optional || asked_for.contains(&spec.name)).collect();
+        let selected = table.columns().iter().map(|spec| !spec.optional || asked_for.contains(&spec.name)).collect();
         Self { table, selected, layout }
     }
 
