@@ -170,7 +170,8 @@ impl ContentReader {
             _ if made_up => Strategy::Stream,
             strategy => strategy,
         };
-        let promised = !made_up && (checked.is_some() || strategy == Strategy::Mmap || status.size >= self.thresholds.mmap_from);
+        let promised =
+            !made_up && (checked.is_some() || strategy == Strategy::Mmap || status.size >= self.thresholds.mmap_from);
         let before = match checked {
             _ if !promised => Observation::of(status),
             Some(stopped) => Observation::settled(file, status, Duration::MAX, stopped)?,
@@ -243,12 +244,7 @@ impl Observation {
     /// that the call which made it has ended.
     ///
     /// A file that is written all the while stays unsettled, and then counts as changed.
-    fn settled(
-        file: BorrowedFd<'_>,
-        mut status: FileStatus,
-        most: Duration,
-        stopped: Stopped<'_>,
-    ) -> io::Result<Self> {
+    fn settled(file: BorrowedFd<'_>, mut status: FileStatus, most: Duration, stopped: Stopped<'_>) -> io::Result<Self> {
         let left = |status: &FileStatus| time_until_old(status.changed, quiet_after(status.size).min(most));
         for _ in 0..2 {
             let Some(wait) = left(&status) else { return Ok(Self::of(status)) };

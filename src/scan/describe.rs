@@ -67,7 +67,7 @@ fn is_hidden(name: &[u8]) -> bool {
 pub(super) fn status_of_entry(item: &Item<'_>, follow: bool) -> Result<FileStatus> {
     if item.entry.role == Role::Own {
         let gone = || Error::new(ErrorKind::Io, "cannot describe folder");
-        return item.listing.status.clone().ok_or_else(gone);
+        return item.listing.status.ok_or_else(gone);
     }
     let name = item.listing.path_from_folder(item.entry);
     let folder = item.folder.map_err(Clone::clone)?;

@@ -79,6 +79,8 @@ pub struct FileHits {
     /// Why a batch could not be built.
     pub defect: Option<Error>,
     mark: Option<(Mark, u64, i64)>,
+    // Not yet asked for; or what was had, if anything.
+    #[allow(clippy::option_option)]
     status: Option<Option<FileStatus>>,
     last_line_number: i64,
 }

@@ -19,6 +19,8 @@ pub struct SourceSpec {
 
 /// Where to walk, what to keep, and how far to go.
 #[derive(Debug, Clone)]
+// Each is a switch of its own, documented where it stands and named as in every face.
+#[allow(clippy::struct_excessive_bools)]
 pub struct ScanOptions {
     /// Files, folders or globs. A file reached by two of them is one row, under the first.
     pub sources: Vec<SourceSpec>,

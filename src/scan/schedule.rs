@@ -239,7 +239,8 @@ impl<T> Schedule<T> {
         if self.ordered && self.folder_comes_first() {
             return None;
         }
-        if !self.has_room() && !(self.ordered && self.is_head(first)) {
+        let may_work = self.has_room() || (self.ordered && self.is_head(first));
+        if !may_work {
             return None;
         }
         let (key, mut run) = self.runs.pop_first()?;

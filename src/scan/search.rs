@@ -25,6 +25,8 @@ use crate::table::{CoverageBuilder, CoverageRow, HitsBuilder, Projection, Status
 const MULTILINE_MOST_BYTES: u64 = 1 << 30;
 
 /// Searches files.
+// Switches that are resolved once, so that the hot path asks nothing else.
+#[allow(clippy::struct_excessive_bools)]
 pub struct SearchOperation {
     patterns: Arc<Patterns>,
     options: SearchOptions,
@@ -237,7 +239,7 @@ impl SearchOperation {
             (Status::Changed, _) => Some("changed while it was read".to_owned()),
             _ => None,
         };
-        let metadata = if self.coverage_needs_status { self.status(handle.as_fd(), report.status) } else { None };
+        let metadata = if self.coverage_needs_status { Self::status(handle.as_fd(), report.status) } else { None };
         Ok(Verdict {
             status,
             error,
@@ -251,7 +253,7 @@ impl SearchOperation {
         })
     }
 
-    fn status(&self, handle: BorrowedFd<'_>, known: Option<FileStatus>) -> Option<FileStatus> {
+    fn status(handle: BorrowedFd<'_>, known: Option<FileStatus>) -> Option<FileStatus> {
         known.or_else(|| {
             counters::FILES_DESCRIBED.add(1);
             status_of(handle).ok()

@@ -38,13 +38,13 @@ pub fn lines(text: String) -> Result<Vec<RecordBatch>> {
             })?;
             start + last + 1
         };
-        batches.push(batch(text.slice_with_length(start, end - start))?);
+        batches.push(batch(&text.slice_with_length(start, end - start))?);
         start = end;
     }
     Ok(batches)
 }
 
-fn batch(text: Buffer) -> Result<RecordBatch> {
+fn batch(text: &Buffer) -> Result<RecordBatch> {
     let bytes = text.as_slice();
     let mut views = Vec::new();
     let mut push = |start: usize, end: usize| {

@@ -1,0 +1,193 @@
+//! The entries of one folder are read, and each is judged: wanted, excluded, or to be descended into.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::{FileType, RawDir};
+
+use super::{Folder, Listing, Note, Role, Walker};
+use crate::error::Error;
+use crate::io::counters;
+use crate::io::root::{FileKind, status_at};
+use crate::search::{Present, Problem, Verdict};
+
+/// A folder may hold millions of entries: after so many of them the walk looks whether it is to stop.
+const LOOK_EVERY: usize = 4096;
+
+impl Walker {
+    /// `None`: the scan stopped in the middle.
+    pub(super) fn read_entries(
+        &self,
+        listing: &mut Listing,
+        fd: BorrowedFd<'_>,
+        buffers: &mut super::ListingBuffers,
+        stopped: &dyn Fn() -> bool,
+    ) -> Option<()> {
+        let mut present = Present::default();
+        let mut raw: Vec<(u32, u32, FileType)> = Vec::new();
+        let mut names = Vec::new();
+        let mut entries = RawDir::new(fd, &mut buffers.entries);
+        while let Some(entry) = entries.next() {
+            match entry {
+                Ok(entry) => {
+                    let name = entry.file_name().to_bytes();
+                    if name == b"." || name == b".." {
+                        continue;
+                    }
+                    present.note(name);
+                    let start = u32::try_from(names.len()).unwrap_or(u32::MAX);
+                    names.extend_from_slice(name);
+                    raw.push((start, u32::try_from(name.len()).unwrap_or(0), entry.file_type()));
+                    if raw.len().is_multiple_of(LOOK_EVERY) && stopped() {
+                        return None;
+                    }
+                }
+                Err(error) => {
+                    listing.error = Some(Error::io("list folder", &listing.folder.shown, error));
+                    break;
+                }
+            }
+        }
+        let problems = Self::apply_rules(listing, fd, present);
+        buffers.relative.clear();
+        buffers.relative.extend_from_slice(listing.folder.relative());
+        for (at, (start, length, file_type)) in raw.into_iter().enumerate() {
+            if at % LOOK_EVERY == LOOK_EVERY - 1 && stopped() {
+                return None;
+            }
+            let name = &names[start as usize..(start + length) as usize];
+            if problems.iter().any(|problem| name_in(&listing.folder, problem) == Some(name)) {
+                continue;
+            }
+            self.consider(listing, fd, name, file_type, &mut buffers.relative);
+        }
+        for problem in problems {
+            let name = name_in(&listing.folder, &problem).unwrap_or(&problem.path).to_vec();
+            if self.is_first(|| listing.folder.canonical(&name)) {
+                listing.add_noted(&name, FileKind::File, Note::Failed(problem.error));
+            }
+        }
+        Some(())
+    }
+
+    fn apply_rules(listing: &mut Listing, fd: BorrowedFd<'_>, present: Present) -> Vec<Problem> {
+        let folder = &mut listing.folder;
+        let relative = folder.relative().strip_suffix(b"/").unwrap_or_default();
+        let shown = if folder.shown == b"/" { b"/" } else { folder.shown.strip_suffix(b"/").unwrap_or_default() };
+        let (rules, problems) = folder.source.filter.enter(&folder.rules, fd, shown, relative, present);
+        let glob_rules = match (&folder.source.glob, &folder.glob_rules) {
+            (Some(glob), Some(rules)) => Some(glob.enter(rules, fd, shown, relative, Present::default()).0),
+            _ => None,
+        };
+        folder.rules = rules;
+        folder.glob_rules = glob_rules;
+        problems
+    }
+
+    /// Decide what one entry becomes.
+    fn consider(
+        &self,
+        listing: &mut Listing,
+        fd: BorrowedFd<'_>,
+        name: &[u8],
+        file_type: FileType,
+        relative: &mut Vec<u8>,
+    ) {
+        let folder_length = relative.len();
+        if let Some(focus) = &self.options.focus
+            && !on_the_way(focus, &relative[..folder_length], name)
+        {
+            return;
+        }
+        let (kind, target) = match self.kinds(fd, name, file_type) {
+            Ok(kinds) => kinds,
+            Err((kind, error)) => {
+                if self.is_first(|| listing.folder.canonical(name)) {
+                    listing.add_noted(name, kind, Note::Failed(error));
+                }
+                return;
+            }
+        };
+        let is_folder = target == FileKind::Dir;
+        relative.extend_from_slice(name);
+        let verdict = Self::verdict(&listing.folder, relative, name, is_folder);
+        relative.truncate(folder_length);
+        let may_descend = self.options.max_depth.is_none_or(|most| listing.folder.depth < most);
+        match verdict {
+            Verdict::Keep if is_folder && may_descend && name != b".git" => listing.add(name, kind, Role::Descend),
+            Verdict::Keep => {
+                let wanted = if is_folder {
+                    self.keeps_folders(&listing.folder)
+                } else {
+                    target == FileKind::File || self.options.keep_others
+                };
+                if wanted && self.is_first(|| listing.folder.canonical(name)) {
+                    listing.add(name, if is_folder { kind } else { target }, Role::Wanted);
+                }
+            }
+            Verdict::Unwanted => {}
+            excluded => {
+                let is_considered = is_folder || target == FileKind::File;
+                if self.options.keep_excluded && is_considered && self.is_first_excluded(&listing.folder, name) {
+                    let note = match excluded {
+                        Verdict::Ignored(rule) => Note::Ignored(rule.describe()),
+                        _ => Note::Hidden,
+                    };
+                    listing.add_noted(name, kind, note);
+                }
+            }
+        }
+    }
+
+    /// What is excluded below one source may be named as another, and is searched there.
+    fn is_first_excluded(&self, folder: &Folder, name: &[u8]) -> bool {
+        if self.seen.is_none() {
+            return true;
+        }
+        let canonical = folder.canonical(name);
+        !self.named.contains(&canonical) && self.is_first(|| canonical)
+    }
+
+    fn verdict(folder: &Folder, relative: &[u8], name: &[u8], is_folder: bool) -> Verdict {
+        if let (Some(glob), Some(rules)) = (&folder.source.glob, &folder.glob_rules)
+            && matches!(glob.decide(rules, relative, name, is_folder), Verdict::Unwanted)
+        {
+            return Verdict::Unwanted;
+        }
+        folder.source.filter.decide(&folder.rules, relative, name, is_folder)
+    }
+
+    /// What an entry is, and what it is taken for: a followed link is taken for its target.
+    fn kinds(
+        &self,
+        fd: BorrowedFd<'_>,
+        name: &[u8],
+        file_type: FileType,
+    ) -> std::result::Result<(FileKind, FileKind), (FileKind, Error)> {
+        let mut kind = FileKind::from(file_type);
+        if kind == FileKind::Unknown {
+            counters::FILES_DESCRIBED.add(1);
+            kind = status_at(fd, name, false).map_err(|error| (kind, Error::io("describe", name, error)))?.kind;
+        }
+        if kind != FileKind::Symlink || !self.options.follow_symlinks {
+            return Ok((kind, kind));
+        }
+        counters::FILES_DESCRIBED.add(1);
+        match status_at(fd, name, true) {
+            Ok(status) => Ok((kind, status.kind)),
+            Err(error) => Err((kind, Error::io("follow link", name, error))),
+        }
+    }
+}
+
+/// The name of an ignore file that cannot be used, if it stands directly in this folder.
+fn name_in<'a>(folder: &Folder, problem: &'a Problem) -> Option<&'a [u8]> {
+    problem.path.strip_prefix(folder.shown.as_slice()).filter(|name| !name.contains(&b'/'))
+}
+
+/// Whether an entry lies on the way to `focus`, or is it, or lies below it.
+fn on_the_way(focus: &[u8], folder: &[u8], name: &[u8]) -> bool {
+    let Some(rest) = focus.strip_prefix(folder) else {
+        return folder.strip_prefix(focus).is_some_and(|below| below.first() == Some(&b'/'));
+    };
+    rest.strip_prefix(name).is_some_and(|below| below.is_empty() || below[0] == b'/')
+}

@@ -1,0 +1,200 @@
+//! Folders on the walk: where it starts, what is in force in each, and the handles by which they are reached.
+//!
+//! A handle is kept open as long as the budget of descriptors allows; otherwise the folder is opened again by its path
+//! when its files are.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use crate::io::root::open_folder;
+use crate::search::{Filter, FolderRules};
+
+/// Where a walk starts.
+#[derive(Debug)]
+pub struct Source {
+    /// Its place among the sources.
+    pub index: u32,
+    /// Its spelling, normalised, with a final `/`; nothing for the current directory.
+    pub shown: Vec<u8>,
+    /// Its canonical absolute path.
+    pub canonical: Vec<u8>,
+    /// Its handle, shared with the other sources of the same folder; `None`: opened when it is needed.
+    pub root: Option<Arc<CountedHandle>>,
+    /// What is kept of it.
+    pub filter: Arc<Filter>,
+    /// The glob that it was given as, below the folder where the walk starts.
+    pub glob: Option<Arc<Filter>>,
+}
+
+impl Source {
+    /// Its canonical path as the front of what lies in it, before a `/`.
+    pub(super) fn canonical_prefix(&self) -> &[u8] {
+        if self.canonical == b"/" { b"" } else { &self.canonical }
+    }
+
+    /// The canonical path of what lies in it.
+    #[must_use]
+    pub fn canonical_of(&self, relative: &[u8]) -> Vec<u8> {
+        [self.canonical_prefix(), b"/", relative].concat()
+    }
+
+    /// Its handle.
+    ///
+    /// # Errors
+    /// The system's error, if it had to be opened again and could not be.
+    pub fn open(&self) -> std::io::Result<FolderFd<'_>> {
+        match &self.root {
+            Some(handle) => Ok(FolderFd::Kept(handle.0.as_fd())),
+            None => open_source(&self.canonical).map(FolderFd::Opened),
+        }
+    }
+}
+
+/// A handle that is good for opening what lies in a folder, also where the folder may not be listed.
+///
+/// # Errors
+/// The system's error.
+pub fn open_source(path: &[u8]) -> std::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
+}
+
+/// How many folder handles are kept open by all walks of this process.
+static OPEN_HANDLES: AtomicUsize = AtomicUsize::new(0);
+
+/// At most a quarter of the descriptors that the process may open, and never more than this.
+const MOST_HANDLES: usize = 512;
+
+fn handle_budget() -> usize {
+    let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024);
+    usize::try_from(soft / 4).unwrap_or(MOST_HANDLES).min(MOST_HANDLES)
+}
+
+/// A folder handle that counts against the budget.
+#[derive(Debug)]
+pub struct CountedHandle(OwnedFd);
+
+impl CountedHandle {
+    /// Keep a handle open, if the budget allows it.
+    #[must_use]
+    pub fn keep(fd: OwnedFd) -> Option<Self> {
+        if OPEN_HANDLES.fetch_add(1, Ordering::Relaxed) < handle_budget() {
+            Some(Self(fd))
+        } else {
+            OPEN_HANDLES.fetch_sub(1, Ordering::Relaxed);
+            None
+        }
+    }
+}
+
+impl Drop for CountedHandle {
+    fn drop(&mut self) {
+        OPEN_HANDLES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A folder's handle, kept or opened for this use.
+pub enum FolderFd<'a> {
+    /// Kept open since the folder was listed.
+    Kept(BorrowedFd<'a>),
+    /// Opened again by path.
+    Opened(OwnedFd),
+}
+
+impl AsFd for FolderFd<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Kept(fd) => *fd,
+            Self::Opened(fd) => fd.as_fd(),
+        }
+    }
+}
+
+/// A folder on the walk.
+#[derive(Debug)]
+pub struct Folder {
+    /// Where the walk that reached it started.
+    pub source: Arc<Source>,
+    /// Its path as shown, with a final `/`; nothing for the current directory.
+    pub shown: Vec<u8>,
+    /// The depth of its entries.
+    pub depth: i64,
+    /// Whether a read that comes back short means the end of a file here.
+    pub short_read_is_end: bool,
+    pub(super) device: u64,
+    pub(super) rules: FolderRules,
+    pub(super) glob_rules: Option<FolderRules>,
+    pub(super) handle: Option<CountedHandle>,
+    /// The canonical path, kept only where the walk has left its source through a link.
+    pub(super) outside: Option<Vec<u8>>,
+}
+
+impl Folder {
+    pub(super) fn of_source(source: Arc<Source>, depth: i64) -> Self {
+        Self {
+            shown: source.shown.clone(),
+            source,
+            depth,
+            short_read_is_end: false,
+            device: 0,
+            rules: FolderRules::default(),
+            glob_rules: None,
+            handle: None,
+            outside: None,
+        }
+    }
+
+    /// The canonical path of an entry, for telling that two sources reach the same one.
+    pub(super) fn canonical(&self, name: &[u8]) -> Vec<u8> {
+        match &self.outside {
+            // A file that stands elsewhere and is only named here.
+            _ if name.starts_with(b"/") => name.to_vec(),
+            Some(folder) => [folder, b"/".as_slice(), name].concat(),
+            None => [self.source.canonical_prefix(), b"/", self.relative(), name].concat(),
+        }
+    }
+
+    /// Its own canonical path.
+    pub(super) fn own_canonical(&self) -> Vec<u8> {
+        let mut path = self.canonical(b"");
+        path.pop();
+        path
+    }
+
+    /// Its path from the source.
+    #[must_use]
+    pub fn relative(&self) -> &[u8] {
+        &self.shown[self.source.shown.len()..]
+    }
+
+    /// Its handle.
+    ///
+    /// # Errors
+    /// The system's error, if it had to be opened again and could not be.
+    pub fn open(&self) -> std::io::Result<FolderFd<'_>> {
+        if let Some(CountedHandle(fd)) = &self.handle {
+            return Ok(FolderFd::Kept(fd.as_fd()));
+        }
+        let root = self.source.open()?;
+        match self.relative() {
+            b"" => Ok(root),
+            relative => {
+                let follow = self.outside.is_some();
+                open_folder(root.as_fd(), &relative[..relative.len() - 1], follow).map(FolderFd::Opened)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Source {
+    /// A source for tests that never look at the file system.
+    pub(crate) fn of_nothing() -> Arc<Self> {
+        let filter = Filter::new(&crate::search::FilterOptions::default()).unwrap();
+        let (shown, canonical) = (Vec::new(), Vec::new());
+        Arc::new(Self { index: 0, shown, canonical, root: None, filter: Arc::new(filter), glob: None })
+    }
+}

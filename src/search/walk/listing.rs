@@ -1,0 +1,177 @@
+//! What one folder holds, as the pipeline hands it from the walk to its workers.
+//!
+//! A listing owns the names of its folder in one allocation. Most entries are simply wanted; the few that are not carry
+//! a note that says why.
+
+use std::collections::BTreeMap;
+
+use super::folder::Folder;
+use crate::error::Error;
+use crate::io::root::{FileKind, FileStatus};
+use crate::table::EntryPath;
+
+/// What is to be done with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It is wanted.
+    Wanted,
+    /// A folder to be listed; its own row stands at the head of its own listing.
+    Descend,
+    /// The folder of this listing itself.
+    Own,
+    /// Excluded, or failed: its note says why.
+    Noted,
+}
+
+/// Why an entry is not simply wanted.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// Excluded because its name is hidden.
+    Hidden,
+    /// Excluded by the rule described.
+    Ignored(String),
+    /// It could not be described, followed, or used.
+    Failed(Error),
+}
+
+/// One entry of a listing.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    start: u32,
+    length: u32,
+    /// What it is.
+    pub kind: FileKind,
+    /// What is to be done with it.
+    pub role: Role,
+}
+
+/// A folder's entries, sorted by the bytes of their names.
+#[derive(Debug)]
+pub struct Listing {
+    /// The folder.
+    pub folder: Folder,
+    /// The folder's own status, if it is wanted.
+    pub status: Option<FileStatus>,
+    /// Why the folder could not be listed, or not to its end.
+    pub error: Option<Error>,
+    /// The entries in order; the first is the folder itself where folders are rows or it has an error.
+    pub entries: Vec<Entry>,
+    names: Vec<u8>,
+    notes: BTreeMap<u32, Note>,
+    /// Whether the entries were named by the caller.
+    pub named: bool,
+    /// Whether the scan stopped before the folder was listed.
+    pub unreached: bool,
+}
+
+impl Listing {
+    /// The name of an entry.
+    #[must_use]
+    pub fn name(&self, entry: &Entry) -> &[u8] {
+        &self.names[entry.start as usize..(entry.start + entry.length) as usize]
+    }
+
+    /// The path of an entry from the handle of the folder, which is its name but for what is noted from elsewhere.
+    #[must_use]
+    pub fn path_from_folder(&self, entry: &Entry) -> &[u8] {
+        match (entry.role, self.name(entry)) {
+            (Role::Noted, name) if name.contains(&b'/') => {
+                name.strip_prefix(self.folder.shown.as_slice()).unwrap_or(name)
+            }
+            (_, name) => name,
+        }
+    }
+
+    /// Why the entry is not simply wanted.
+    #[must_use]
+    pub fn note(&self, entry: &Entry) -> Option<&Note> {
+        self.notes.get(&entry.start)
+    }
+
+    /// The path of an entry.
+    #[must_use]
+    pub fn path<'a>(&'a self, entry: &Entry) -> EntryPath<'a> {
+        let source_bytes = self.folder.source.shown.len();
+        match entry.role {
+            Role::Own => {
+                let whole: &[u8] = match self.folder.shown.as_slice() {
+                    b"" => b".",
+                    b"/" => b"/",
+                    shown => &shown[..shown.len() - 1],
+                };
+                split_path(whole, source_bytes)
+            }
+            // A file that does not stand in this folder is noted by its whole path.
+            Role::Noted if self.name(entry).contains(&b'/') && !self.named => {
+                let whole = self.name(entry);
+                split_path(whole, if whole.starts_with(&self.folder.source.shown) { source_bytes } else { 0 })
+            }
+            // A source that is spelled by dots alone is named by its whole path.
+            _ if self.name(entry).contains(&b'/') => split_path(self.name(entry), 0),
+            _ => EntryPath { folder: &self.folder.shown, source_bytes, name: self.name(entry) },
+        }
+    }
+
+    /// The depth of an entry.
+    #[must_use]
+    pub fn depth(&self, entry: &Entry) -> i64 {
+        if entry.role == Role::Own { self.folder.depth - 1 } else { self.folder.depth }
+    }
+
+    pub(super) fn empty(folder: Folder) -> Self {
+        Self {
+            folder,
+            status: None,
+            error: None,
+            entries: Vec::new(),
+            names: Vec::new(),
+            notes: BTreeMap::new(),
+            named: false,
+            unreached: false,
+        }
+    }
+
+    pub(super) fn add(&mut self, name: &[u8], kind: FileKind, role: Role) {
+        // Names of one folder stay far below 4 GiB: 16 million entries of 255 bytes.
+        let start = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        self.names.extend_from_slice(name);
+        self.entries.push(Entry { start, length, kind, role });
+    }
+
+    pub(super) fn add_noted(&mut self, name: &[u8], kind: FileKind, note: Note) {
+        let start = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.notes.insert(start, note);
+        self.add(name, kind, Role::Noted);
+    }
+
+    /// The folder's own row, at the head.
+    pub(super) fn add_own(&mut self, kind: FileKind) {
+        self.entries.insert(0, Entry { start: u32::MAX, length: 0, kind, role: Role::Own });
+    }
+
+    pub(super) fn sort(&mut self) {
+        let names = &self.names;
+        let name = |entry: &Entry| &names[entry.start as usize..(entry.start + entry.length) as usize];
+        self.entries.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+    }
+}
+
+/// Cut a path at its last component.
+fn split_path(path: &[u8], source_bytes: usize) -> EntryPath<'_> {
+    let name_start = if path == b"/" { 0 } else { memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1) };
+    let (folder, name) = path.split_at(name_start);
+    EntryPath { folder, source_bytes: source_bytes.min(name_start), name }
+}
+
+#[cfg(test)]
+impl Listing {
+    /// A listing of these entries, in their order, in a folder that nothing is known of.
+    pub(crate) fn of_entries(entries: impl Iterator<Item = (Vec<u8>, Role)>) -> Self {
+        let mut listing = Self::empty(Folder::of_source(super::Source::of_nothing(), 1));
+        for (name, role) in entries {
+            listing.add(&name, if role == Role::Descend { FileKind::Dir } else { FileKind::File }, role);
+        }
+        listing
+    }
+}

@@ -1,0 +1,56 @@
+//! What waits to be listed: a source, an entry named by the caller, or a folder found in a listing.
+
+use std::sync::Arc;
+
+use super::folder::Source;
+use super::listing::{Entry, Listing};
+use crate::error::Error;
+use crate::io::root::FileKind;
+
+/// A folder that waits to be listed.
+#[derive(Debug)]
+pub struct PendingFolder {
+    pub(super) at: FolderAt,
+    /// It was reached through a link that leads out of the source, where only the first way in the table's order
+    /// counts: it may be listed only when no folder before it is still to be listed.
+    pub in_order: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum FolderAt {
+    Source(Arc<Source>),
+    Named { source: Arc<Source>, name: Vec<u8>, kind: FileKind, failure: Option<Error> },
+    Below { parent: Arc<Listing>, name: Vec<u8>, through_link: bool },
+}
+
+impl PendingFolder {
+    /// The folder where a walk starts.
+    #[must_use]
+    pub fn source(source: Arc<Source>) -> Self {
+        Self { at: FolderAt::Source(source), in_order: false }
+    }
+
+    /// An entry named by the caller; its "listing" holds it alone.
+    #[must_use]
+    pub fn named(source: Arc<Source>, name: &[u8], kind: FileKind, failure: Option<Error>) -> Self {
+        Self { at: FolderAt::Named { source, name: name.to_vec(), kind, failure }, in_order: false }
+    }
+
+    /// A folder found in a listing.
+    #[must_use]
+    pub fn below(parent: &Arc<Listing>, entry: &Entry) -> Self {
+        let through_link = entry.kind == FileKind::Symlink;
+        Self {
+            in_order: through_link || parent.folder.outside.is_some(),
+            at: FolderAt::Below { parent: Arc::clone(parent), name: parent.name(entry).to_vec(), through_link },
+        }
+    }
+}
+
+#[cfg(test)]
+impl PendingFolder {
+    /// A folder for tests that never look at the file system.
+    pub(crate) fn of_nothing() -> Self {
+        Self::source(Source::of_nothing())
+    }
+}

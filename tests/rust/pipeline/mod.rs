@@ -1,0 +1,10 @@
+//! The one pipeline, compared with a naive oracle and pushed to its bounds.
+
+mod hostile;
+mod limits;
+mod links;
+mod oracle;
+mod order;
+mod run;
+mod sources;
+mod stops;
