@@ -38,7 +38,13 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// The label that stands in a table's `kind` column.
+    /// The word in a table's `kind` column; null where there is nothing to name.
+    #[must_use]
+    pub fn label(self) -> Option<&'static str> {
+        (self != Self::Unknown).then(|| self.as_str())
+    }
+
+    /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -87,13 +87,13 @@ fn run<T: Send>(
 #[pyo3(signature = (path, *, strategy = "auto", cancel = None))]
 pub fn read_bytes<'py>(
     py: Python<'py>,
-    path: Vec<u8>,
+    path: &[u8],
     strategy: &str,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     guarded(|| {
         let thresholds = thresholds_of(strategy)?;
-        let content = run(py, &path, cancel, |stopped| whole::read_file(&path, thresholds, stopped))?;
+        let content = run(py, path, cancel, |stopped| whole::read_file(path, thresholds, stopped))?;
         Ok(PyBytes::new(py, &content))
     })
 }
@@ -147,7 +147,7 @@ impl Decoding {
 #[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", cancel = None))]
 pub fn read_string(
     py: Python<'_>,
-    path: Vec<u8>,
+    path: &[u8],
     encoding: &str,
     errors: &str,
     strategy: &str,
@@ -155,7 +155,7 @@ pub fn read_string(
 ) -> PyResult<String> {
     guarded(|| {
         let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
-        run(py, &path, cancel, |stopped| decoding.text(&path, thresholds, stopped))
+        run(py, path, cancel, |stopped| decoding.text(path, thresholds, stopped))
     })
 }
 
@@ -164,7 +164,7 @@ pub fn read_string(
 #[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", cancel = None))]
 pub fn read_lines(
     py: Python<'_>,
-    path: Vec<u8>,
+    path: &[u8],
     encoding: &str,
     errors: &str,
     strategy: &str,
@@ -172,8 +172,8 @@ pub fn read_lines(
 ) -> PyResult<PyBatches> {
     guarded(|| {
         let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
-        let batches = run(py, &path, cancel, |stopped| {
-            lines::lines(decoding.text(&path, thresholds, stopped)?).map_err(|error| error.with_path(&path))
+        let batches = run(py, path, cancel, |stopped| {
+            lines::lines(decoding.text(path, thresholds, stopped)?).map_err(|error| error.with_path(path))
         })?;
         Ok(PyBatches::new(lines::schema(), batches))
     })
@@ -182,13 +182,13 @@ pub fn read_lines(
 /// The content of a file in pieces.
 #[pyfunction]
 #[pyo3(signature = (path, *, chunk_size, strategy = "auto"))]
-pub fn read_chunks(py: Python<'_>, path: Vec<u8>, chunk_size: usize, strategy: &str) -> PyResult<PyChunkIterator> {
+pub fn read_chunks(py: Python<'_>, path: &[u8], chunk_size: usize, strategy: &str) -> PyResult<PyChunkIterator> {
     guarded(|| {
         thresholds_of(strategy)?;
         if chunk_size == 0 {
             return Err(raised(&Error::argument("chunk_size", "expected at least 1, got 0")));
         }
-        let path = normalised(&path);
+        let path = normalised(path);
         let opened: Result<_> = py.detach(|| {
             let file: OwnedFd = whole::open_regular(&path)?;
             let before = status_of(file.as_fd()).map_err(|error| Error::io("describe", &path, error))?;
@@ -252,10 +252,10 @@ impl PyChunkIterator {
 /// The BLAKE3 hash of a file, in hexadecimal.
 #[pyfunction]
 #[pyo3(signature = (path, *, strategy = "auto", cancel = None))]
-pub fn hash_file(py: Python<'_>, path: Vec<u8>, strategy: &str, cancel: Option<PyCancelToken>) -> PyResult<String> {
+pub fn hash_file(py: Python<'_>, path: &[u8], strategy: &str, cancel: Option<PyCancelToken>) -> PyResult<String> {
     guarded(|| {
         let thresholds = thresholds_of(strategy)?;
-        run(py, &path, cancel, |stopped| whole::hash_file(&path, thresholds, stopped))
+        run(py, path, cancel, |stopped| whole::hash_file(path, thresholds, stopped))
     })
 }
 

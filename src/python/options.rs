@@ -97,13 +97,12 @@ impl<'py> Arguments<'_, 'py> {
         T: Clone,
     {
         let Some(word) = self.text(name)? else { return Ok(default) };
-        match words.iter().find(|(known, _)| *known == word) {
-            Some((_, value)) => Ok(value.clone()),
-            None => {
-                let known: Vec<_> = words.iter().map(|(known, _)| format!("{known:?}")).collect();
-                let text = format!("expected {}, got {word:?}", known.join(" or "));
-                Err(raised(&Error::argument(name, &text)))
-            }
+        if let Some((_, value)) = words.iter().find(|(known, _)| *known == word) {
+            Ok(value.clone())
+        } else {
+            let known: Vec<_> = words.iter().map(|(known, _)| format!("{known:?}")).collect();
+            let text = format!("expected {}, got {word:?}", known.join(" or "));
+            Err(raised(&Error::argument(name, &text)))
         }
     }
 
@@ -235,12 +234,11 @@ fn strategies() -> [(&'static str, Option<Strategy>); 4] {
 
 /// The thresholds for one call's `strategy`.
 pub fn thresholds_of(strategy: &str) -> PyResult<Thresholds> {
-    match strategies().into_iter().find(|(word, _)| *word == strategy) {
-        Some((_, forced)) => Ok(Thresholds { forced, ..Thresholds::default() }),
-        None => {
-            let words: Vec<_> = strategies().iter().map(|(word, _)| format!("{word:?}")).collect();
-            let text = format!("expected {}, got {strategy:?}", words.join(" or "));
-            Err(raised(&Error::argument("strategy", &text)))
-        }
+    if let Some((_, forced)) = strategies().into_iter().find(|(word, _)| *word == strategy) {
+        Ok(Thresholds { forced, ..Thresholds::default() })
+    } else {
+        let words: Vec<_> = strategies().iter().map(|(word, _)| format!("{word:?}")).collect();
+        let text = format!("expected {}, got {strategy:?}", words.join(" or "));
+        Err(raised(&Error::argument("strategy", &text)))
     }
 }

@@ -116,6 +116,8 @@ impl PyRequest {
 
     /// One of its tables as a stream that starts a fresh scan for each consumer.
     #[pyo3(signature = (table, *, columns = None, timestamps = "ns"))]
+    // PyO3 makes the list anew from Python's, so it can only be owned here.
+    #[allow(clippy::needless_pass_by_value)]
     fn stream(&self, table: &str, columns: Option<Vec<String>>, timestamps: &str) -> PyResult<PyTableStream> {
         guarded(|| {
             let layout = layout(false, timestamps)?;

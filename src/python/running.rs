@@ -184,8 +184,8 @@ impl PyScan {
 }
 
 fn deadline(timeout: f64) -> Instant {
-    let timeout = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::from_secs(3600));
-    Instant::now() + timeout.min(Duration::from_secs(3600))
+    let timeout = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::from_hours(1));
+    Instant::now() + timeout.min(Duration::from_hours(1))
 }
 
 /// A question that a scan waits for: which of these entries to open.

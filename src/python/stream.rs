@@ -207,7 +207,7 @@ impl PyTableStreamIterator {
 
 /// A batch as Python lists, by column, without any data frame library.
 #[pyfunction]
-pub fn rows<'py>(py: Python<'py>, batch: PyRecordBatch) -> PyResult<Bound<'py, PyDict>> {
+pub fn rows(py: Python<'_>, batch: PyRecordBatch) -> PyResult<Bound<'_, PyDict>> {
     guarded(|| {
         let batch = batch.into_inner();
         let columns = PyDict::new(py);

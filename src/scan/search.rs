@@ -133,6 +133,10 @@ impl SearchOperation {
                 verdict.excluded_by = Some(rule.clone());
                 return Some(verdict);
             }
+            // A source that names nothing was never seen, so it cannot have vanished.
+            Some(Note::Failed(error)) if item.listing.named => {
+                return Some(Verdict::unsearched(Status::Unreadable, Some(error.row_text())));
+            }
             Some(Note::Failed(error)) => return Some(Verdict::failed(error)),
             None => {}
         }

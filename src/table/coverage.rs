@@ -127,14 +127,8 @@ impl CoverageBuilder {
     pub fn push(&mut self, row: &CoverageRow<'_>) {
         let cells = self.paths.store(&mut self.arena, &row.path);
         self.paths.push(&cells);
-        let labels = [
-            Some(row.kind.as_str()),
-            Some(row.status.as_str()),
-            row.encoding,
-            row.strategy,
-            row.excluded_by,
-            row.error,
-        ];
+        let labels =
+            [row.kind.label(), Some(row.status.as_str()), row.encoding, row.strategy, row.excluded_by, row.error];
         for ((_, column), label) in self.labels.iter_mut().zip(labels) {
             column.push_text(&mut self.arena, label);
         }

@@ -95,7 +95,7 @@ impl FilesBuilder {
     pub fn push(&mut self, row: &FileRow<'_>) {
         let cells = self.paths.store(&mut self.arena, &row.path);
         self.paths.push(&cells);
-        self.kind.push_text(&mut self.arena, Some(row.kind.as_str()));
+        self.kind.push_text(&mut self.arena, row.kind.label());
         let mut unfit = Vec::new();
         for (name, of, column) in self.numbers.iter_mut().filter(|(_, _, column)| column.is_on()) {
             column.push(row.status.and_then(|status| match of {

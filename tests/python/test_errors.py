@@ -84,9 +84,10 @@ def test_a_missing_path_in_a_list_is_a_row(demo: Path) -> None:
         (row,) = frame.filter(path="gone").iter_rows(named=True)
         assert row["error"]
         assert row["size"] is None
+        assert row["kind"] is None
     coverage = vfo.search("TODO", ["src", "gone"]).coverage
     (row,) = coverage.filter(path="gone").iter_rows(named=True)
-    assert row["status"] in {"unreadable", "vanished"}
+    assert row["status"] == "unreadable"
     assert row["error"]
 
 
