@@ -16,12 +16,13 @@ mod read_text;
 mod request;
 mod schedule;
 mod search;
+mod signal;
 mod source;
 mod summary;
 mod worker;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -140,7 +141,7 @@ impl Scan {
             if now >= until {
                 return Ok(Taken::Idle);
             }
-            state = shared.ready.wait_timeout(state, until - now).unwrap_or_else(PoisonError::into_inner).0;
+            state = shared.ready.wait(state, Some(until - now));
         }
     }
 
@@ -175,11 +176,12 @@ impl Scan {
                 }
             }
             (Leaving::Output(_, output), None) => self.release(output),
-            (Leaving::Finished, Some(limit)) => {
+            (Leaving::Finished(work), Some(limit)) => {
+                drop(work);
                 let used = limit.finish_span();
                 control.set_hits_left(control.hits_left().saturating_sub(used));
             }
-            (Leaving::Finished, None) => {}
+            (Leaving::Finished(work), None) => drop(work),
         }
     }
 

@@ -19,6 +19,9 @@ use crate::table::{Layout, Projection, Table};
 /// How far work may run ahead of what the caller has taken.
 const BOUNDS: Bounds = Bounds { first_span: 32, most_span: 512, spans: 64, bytes: 64 << 20 };
 
+/// Entries that are only described take a hundredth of the time of files that are read, and each is a row of a batch.
+const DESCRIBED_SPAN: usize = 4096;
+
 /// A validated scan.
 #[derive(Debug, Clone)]
 pub struct ScanRequest {
@@ -96,7 +99,7 @@ impl ScanRequest {
         // Which files a limit cut is only known in order, so the ledger of a limited search is kept in order.
         let exact_limit = keeps_coverage && max_hits.is_some();
         let ordered = self.options.ordered || exact_limit;
-        let mut schedule = Schedule::new(ordered, selection.mask_columns.is_some(), BOUNDS);
+        let mut schedule = Schedule::new(ordered, selection.mask_columns.is_some(), self.bounds());
         let walker = Walker::new(self.walk_options(selection), &sources.pending, sources.overlap);
         for (index, mut pending) in sources.pending.into_iter().enumerate() {
             pending.in_order |= sources.overlap;
@@ -117,6 +120,13 @@ impl ScanRequest {
             scan.workers.push(worker);
         }
         Ok(scan)
+    }
+
+    fn bounds(&self) -> Bounds {
+        match self.operation {
+            Operation::Describe { blake3: false } => Bounds { most_span: DESCRIBED_SPAN, ..BOUNDS },
+            _ => BOUNDS,
+        }
     }
 
     fn walk_options(&self, selection: &Selection) -> WalkOptions {

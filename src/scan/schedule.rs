@@ -86,8 +86,8 @@ enum Stage {
 pub enum Leaving<T> {
     /// One result of a span.
     Output(Key, T),
-    /// The span is finished.
-    Finished,
+    /// The span is finished. Its work is given away, so that handles and names are let go outside of the lock.
+    Finished(SpanWork),
 }
 
 /// How far work may run ahead of what has left.
@@ -103,8 +103,9 @@ pub struct Bounds {
     pub bytes: usize,
 }
 
-/// Listed folders ahead of the files that are worked on, in spans.
-const LISTED_AHEAD: usize = 32;
+/// How many listed entries wait for a worker, in spans: enough that spans are whole, few enough that the folders'
+/// handles are still open when their files are.
+const LISTED_AHEAD: usize = 4;
 
 /// The work of one scan.
 #[derive(Debug)]
@@ -355,28 +356,32 @@ impl<T> Schedule<T> {
         }
     }
 
+    /// The span of which something may leave now.
+    fn leaving(&self) -> Option<&Key> {
+        let has_something = |slot: &Slot<T>| slot.stage == Stage::Done || !slot.outputs.is_empty();
+        if self.ordered {
+            self.slots.first_key_value().filter(|(key, slot)| has_something(slot) && self.is_head(key))
+        } else {
+            self.slots.iter().find(|(_, slot)| has_something(slot))
+        }
+        .map(|(key, _)| key)
+    }
+
+    /// Whether something may leave now.
+    #[must_use]
+    pub fn may_leave(&self) -> bool {
+        self.leaving().is_some()
+    }
+
     /// What may leave now.
     pub fn leave(&mut self) -> Option<Leaving<T>> {
-        let key = if self.ordered {
-            let (key, _) = self.slots.first_key_value()?;
-            if !self.is_head(key) {
-                return None;
-            }
-            key.clone()
-        } else {
-            let ready = |slot: &Slot<T>| slot.stage == Stage::Done || !slot.outputs.is_empty();
-            self.slots.iter().find(|(_, slot)| ready(slot)).map(|(key, _)| key.clone())?
-        };
+        let key = self.leaving()?.clone();
         let slot = self.slots.get_mut(&key)?;
         if let Some((output, bytes)) = slot.outputs.pop_front() {
             self.bytes -= bytes;
             return Some(Leaving::Output(key, output));
         }
-        if slot.stage != Stage::Done {
-            return None;
-        }
-        self.slots.remove(&key);
-        Some(Leaving::Finished)
+        self.slots.remove(&key).map(|slot| Leaving::Finished(slot.work))
     }
 
     /// Whether all work is done and everything has left.

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 
 use super::control::{Control, Reach};
 use super::schedule::{Key, Run, Schedule, SpanWork, Task};
+use super::signal::Signal;
 use super::summary::Summary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
@@ -87,16 +88,23 @@ pub struct Shared {
     pub walker: Walker,
     state: Mutex<State>,
     /// Work may have become available.
-    pub work: Condvar,
+    pub work: Signal,
     /// Something may have become ready to leave.
-    pub ready: Condvar,
+    pub ready: Signal,
+}
+
+impl State {
+    /// Whether the caller would find something; most folders that are listed change nothing for it.
+    fn has_news(&self) -> bool {
+        self.failure.is_some() || !self.mask_requests.is_empty() || self.schedule.may_leave() || self.schedule.is_over()
+    }
 }
 
 impl Shared {
     /// The shared state over this work.
     pub fn new(control: Control, walker: Walker, schedule: Schedule<Output>) -> Self {
         let state = State { schedule, mask_requests: VecDeque::new(), failure: None };
-        Self { control, walker, state: Mutex::new(state), work: Condvar::new(), ready: Condvar::new() }
+        Self { control, walker, state: Mutex::new(state), work: Signal::default(), ready: Signal::default() }
     }
 
     /// Lock the state.
@@ -124,7 +132,7 @@ impl Shared {
             if state.schedule.is_over() {
                 return None;
             }
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.work.wait(state, None);
         }
     }
 }
@@ -143,7 +151,7 @@ impl Outbox for SpanOutbox<'_> {
             if self.shared.control.reach() == Reach::Closed {
                 return ControlFlow::Break(());
             }
-            state = self.shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.shared.work.wait(state, None);
         }
         state.schedule.add_output(self.key, output, bytes);
         drop(state);
@@ -184,7 +192,9 @@ pub fn run(shared: &Shared, mut operation: Box<dyn Operate>, mut describe: Optio
             Err(panic) => shared.fail(Error::of_panic(panic.as_ref())),
         }
         shared.work.notify_all();
-        shared.ready.notify_all();
+        if shared.state().has_news() {
+            shared.ready.notify_all();
+        }
     }
 }
 

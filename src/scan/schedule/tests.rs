@@ -142,7 +142,7 @@ impl<'a> Machine<'a> {
                 }
                 true
             }
-            Some(Leaving::Finished) => {
+            Some(Leaving::Finished(_)) => {
                 self.of_head = 0;
                 true
             }
@@ -241,7 +241,7 @@ fn the_span_where_the_limit_falls_knows_its_hits() {
     assert!(matches!(schedule.next_task(), Some(Task::Work(key, work)) if key == second && work.exact_hits.is_none()));
     schedule.finish_span(&first);
     schedule.finish_span(&second);
-    assert!(matches!(schedule.leave(), Some(Leaving::Finished)));
-    assert!(matches!(schedule.leave(), Some(Leaving::Finished)));
+    assert!(matches!(schedule.leave(), Some(Leaving::Finished(_))));
+    assert!(matches!(schedule.leave(), Some(Leaving::Finished(_))));
     assert!(schedule.is_over());
 }

@@ -4,8 +4,8 @@
 //! when its files are.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -68,9 +68,13 @@ static OPEN_HANDLES: AtomicUsize = AtomicUsize::new(0);
 /// At most a quarter of the descriptors that the process may open, and never more than this.
 const MOST_HANDLES: usize = 512;
 
+/// Asked once: a program that changes its limit does so before it scans.
 fn handle_budget() -> usize {
-    let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024);
-    usize::try_from(soft / 4).unwrap_or(MOST_HANDLES).min(MOST_HANDLES)
+    static BUDGET: OnceLock<usize> = OnceLock::new();
+    *BUDGET.get_or_init(|| {
+        let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024);
+        usize::try_from(soft / 4).unwrap_or(MOST_HANDLES).min(MOST_HANDLES)
+    })
 }
 
 /// A folder handle that counts against the budget.
