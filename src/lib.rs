@@ -3,7 +3,7 @@
 //! The rooms, in the order in which data flows; each uses the rooms above it and none below:
 //!
 //! - [`error`]: one error type.
-//! - `fail_point`: where a test makes the library panic.
+//! - [`fail_point`]: where a test makes the library panic.
 //! - [`io`]: a path becomes bytes.
 //! - [`search`]: a root becomes files, and files become hits.
 //! - [`table`]: rows become Arrow.
@@ -11,7 +11,7 @@
 //! - `python`: the Python face (feature `python`).
 
 pub mod error;
-mod fail_point;
+pub mod fail_point;
 pub mod io;
 #[cfg(feature = "python")]
 mod python;

@@ -16,9 +16,10 @@ use crate::io::decode::TextBuffer;
 use crate::io::root::{FileStatus, status_of};
 use crate::search::pattern::Patterns;
 use crate::search::text::{Hit, HitSink};
+use crate::search::walk::EntryPath;
 use crate::search::window::{Window, count_chars};
 use crate::table::hits::{CaptureRow, Mark};
-use crate::table::{EntryPath, FileOfHits, HitRow, HitsBuilder, Table};
+use crate::table::{FileOfHits, HitRow, HitsBuilder, Table};
 
 /// Rows of the first batch; they double from batch to batch.
 const FIRST_ROWS: usize = 256;
@@ -176,7 +177,9 @@ impl<'a, 'o> RowSink<'a, 'o> {
 
     fn count_lines(&mut self, window: &Window<'_>, hit: &Hit<'_>) {
         // A multi-line match ends on a later line than it starts; lines shared with the match before count once.
-        let extra = memchr_iter(b'\n', &window.text[hit.line.clone()]).count();
+        // Otherwise nothing is counted: a long line may hold a hit at every byte.
+        let spans_lines = self.file.options.patterns.multiline;
+        let extra = if spans_lines { memchr_iter(b'\n', &window.text[hit.line.clone()]).count() } else { 0 };
         let last = hit.line_number + i64::try_from(extra).unwrap_or(0);
         let first = hit.line_number.max(self.hits.last_line_number + 1);
         self.hits.matched_lines += (last - first + 1).max(0);

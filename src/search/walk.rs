@@ -4,6 +4,7 @@
 //! entries are judged in [`entries`], and what they turned out to hold in [`listing`].
 
 mod entries;
+mod entry_path;
 mod folder;
 mod listing;
 mod pending;
@@ -20,6 +21,7 @@ use crate::error::Error;
 use crate::fail_point::FailPoint;
 use crate::io::counters;
 use crate::io::root::{FileKind, FileStatus, is_known_disk, open_folder, status_at, status_of};
+pub use entry_path::EntryPath;
 pub use folder::{CountedHandle, Folder, FolderFd, Source, open_source};
 pub use listing::{Entry, Listing, Note, Role};
 use pending::FolderAt;

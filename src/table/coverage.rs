@@ -4,10 +4,11 @@ use arrow_array::RecordBatch;
 
 use super::batch::{Columns, assemble};
 use super::column::{Arena, Cells, Finish, Numbers};
-use super::path_cells::{EntryPath, PathColumns};
+use super::path_cells::PathColumns;
 use super::schema::Projection;
 use crate::error::Result;
 use crate::io::root::{FileKind, FileStatus};
+use crate::search::walk::EntryPath;
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,11 +4,12 @@ use arrow_array::RecordBatch;
 
 use super::batch::{Columns, assemble};
 use super::column::{Arena, Cells, Finish, Flags, Numbers};
-use super::path_cells::{EntryPath, PathColumns};
+use super::path_cells::PathColumns;
 use super::schema::Projection;
 use crate::error::Result;
 use crate::io::root::{FileKind, FileStatus, TimeSpec};
 use crate::io::strategy::Thresholds;
+use crate::search::walk::EntryPath;
 
 /// What is known of one entry.
 #[derive(Debug)]

@@ -10,10 +10,11 @@ use arrow_schema::ArrowError;
 
 use super::batch::{Columns, assemble};
 use super::column::{Arena, Cell, Cells, Finish, Flags, Lists, Numbers};
-use super::path_cells::{EntryPath, PathCells, PathColumns};
+use super::path_cells::{PathCells, PathColumns};
 use super::schema::{ColumnType, Layout, Projection};
 use crate::error::Result;
 use crate::io::root::FileStatus;
+use crate::search::walk::EntryPath;
 
 type ArrowResult<T> = std::result::Result<T, ArrowError>;
 

@@ -16,5 +16,4 @@ pub mod schema;
 pub use coverage::{CoverageBuilder, CoverageRow, Status};
 pub use files::{FileRow, FilesBuilder};
 pub use hits::{FileOfHits, HitRow, HitsBuilder};
-pub use path_cells::EntryPath;
 pub use schema::{ColumnSpec, Layout, Projection, Table, TimeUnit};

@@ -5,44 +5,7 @@
 
 use super::column::{Arena, Cell, Cells, Finish};
 use super::schema::Projection;
-
-/// The path of an entry, as the walk holds it.
-#[derive(Debug, Clone, Copy)]
-pub struct EntryPath<'a> {
-    /// The folder as shown, with its final `/`, or nothing.
-    pub folder: &'a [u8],
-    /// How many bytes of `folder` are the source's own spelling; what follows is relative to the source.
-    pub source_bytes: usize,
-    /// The last component.
-    pub name: &'a [u8],
-}
-
-impl EntryPath<'_> {
-    /// The whole path.
-    #[must_use]
-    pub fn bytes(&self) -> Vec<u8> {
-        [self.folder, self.name].concat()
-    }
-
-    /// The path from its source.
-    #[must_use]
-    pub fn relative(&self) -> Vec<u8> {
-        [&self.folder[self.source_bytes..], self.name].concat()
-    }
-
-    /// The extension of the name, without its dot.
-    #[must_use]
-    pub fn extension(&self) -> Option<&[u8]> {
-        extension(self.name)
-    }
-}
-
-fn extension(name: &[u8]) -> Option<&[u8]> {
-    match memchr::memrchr(b'.', name) {
-        Some(dot) if dot > 0 && dot + 1 < name.len() => Some(&name[dot + 1..]),
-        _ => None,
-    }
-}
+use crate::search::walk::EntryPath;
 
 /// The path columns of a table.
 #[derive(Debug)]
@@ -105,7 +68,8 @@ impl PathColumns {
             cells.relative_path = Some(arena.cell(name_start - relative_folder.len(), length));
         }
         cells.name = Some(arena.cell(name_start, entry.name.len()));
-        cells.extension = extension(entry.name)
+        cells.extension = entry
+            .extension()
             .map(|extension| arena.cell(name_start + entry.name.len() - extension.len(), extension.len()));
         cells
     }
@@ -113,7 +77,7 @@ impl PathColumns {
     fn store_repaired(arena: &mut Arena, entry: &EntryPath<'_>) -> PathCells {
         let mut text = |bytes: &[u8]| arena.put(String::from_utf8_lossy(bytes).as_bytes());
         let (path, relative_path) = (text(&entry.bytes()), text(&entry.relative()));
-        let (name, extension) = (text(entry.name), extension(entry.name).map(text));
+        let (name, extension) = (text(entry.name), entry.extension().map(text));
         let path_bytes = Some(arena.put(&entry.bytes()));
         PathCells { path: Some(path), path_bytes, relative_path: Some(relative_path), name: Some(name), extension }
     }
@@ -146,21 +110,5 @@ impl PathColumns {
             "extension" => Some(&mut self.extension),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_extension_is_what_follows_the_last_inner_dot() {
-        let of = |name: &str| extension(name.as_bytes()).map(|e| String::from_utf8_lossy(e).into_owned());
-        assert_eq!(of("a.txt"), Some("txt".into()));
-        assert_eq!(of("a.tar.gz"), Some("gz".into()));
-        assert_eq!(of(".bashrc"), None);
-        assert_eq!(of("a."), None);
-        assert_eq!(of("Makefile"), None);
-        assert_eq!(of(".a.b"), Some("b".into()));
     }
 }

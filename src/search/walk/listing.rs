@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use super::entry_path::EntryPath;
 use super::folder::Folder;
 use crate::error::Error;
 use crate::io::root::{FileKind, FileStatus};
-use crate::table::EntryPath;
 
 /// What is to be done with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
