@@ -44,7 +44,7 @@ pub struct ScanOptions {
     pub absolute_paths: bool,
     /// Rows by path, the same at every number of threads; otherwise as they come.
     pub ordered: bool,
-    /// At most this many worker threads. `None`: one a core.
+    /// At most this many worker threads, and never more than 256. `None`: one a core.
     pub threads: Option<usize>,
     /// Stop after this long; what is finished stands, the rest is marked as not reached.
     pub time_limit: Option<Duration>,

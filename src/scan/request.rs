@@ -16,6 +16,9 @@ use crate::search::pattern::Patterns;
 use crate::search::walk::{WalkOptions, Walker};
 use crate::table::{Layout, Projection, Table};
 
+/// `threads` is a ceiling; above this many, more only harm the host.
+const MOST_THREADS: usize = 256;
+
 /// How far work may run ahead of what the caller has taken.
 const BOUNDS: Bounds = Bounds { first_span: 32, most_span: 512, spans: 64, bytes: 64 << 20 };
 
@@ -110,7 +113,7 @@ impl ScanRequest {
         let ends_at_hits = max_hits.is_some() && exact_limit.is_none();
         let mut scan = Scan::new(shared, exact_limit, ends_at_hits, selection.n_rows);
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        for _ in 0..self.options.threads.unwrap_or_else(cores) {
+        for _ in 0..self.options.threads.unwrap_or_else(cores).min(MOST_THREADS) {
             let (shared, operation) = (Arc::clone(&scan.shared), self.operation(selection));
             let describe = self.describe(selection)?;
             let worker = std::thread::Builder::new()

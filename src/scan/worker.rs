@@ -113,8 +113,11 @@ impl Shared {
     }
 
     fn fail(&self, error: Error) {
-        self.state().failure.get_or_insert(error);
+        let mut state = self.state();
+        state.failure.get_or_insert(error);
+        // Under the lock, so that no worker is between its look at the signal and its wait.
         self.control.lower(Reach::Closed);
+        drop(state);
         self.work.notify_all();
         self.ready.notify_all();
     }
