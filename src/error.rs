@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Limit,
     /// The caller cancelled the work.
     Cancelled,
+    /// A running scan was taken over by a forked child, which has none of its threads.
+    Forked,
     /// Any other failure that the system reported.
     Io,
     /// A defect of this library, caught before it could harm its host.
@@ -38,7 +40,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, so that a face can prove that it maps each of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Argument,
         Self::Pattern,
         Self::PathNotFound,
@@ -47,6 +49,7 @@ impl ErrorKind {
         Self::Decode,
         Self::Limit,
         Self::Cancelled,
+        Self::Forked,
         Self::Io,
         Self::Internal,
     ];

@@ -79,6 +79,8 @@ pub struct Scan {
     summary: Summary,
     started: Instant,
     seconds: Option<f64>,
+    /// The process whose threads work on it.
+    process: u32,
 }
 
 impl Scan {
@@ -93,6 +95,7 @@ impl Scan {
             summary: Summary::default(),
             started: Instant::now(),
             seconds: None,
+            process: std::process::id(),
         }
     }
 
@@ -101,6 +104,10 @@ impl Scan {
     /// # Errors
     /// A defect in a worker, which ends the scan. What is wrong with a file is a row.
     pub fn next(&mut self, time_box: Duration) -> Result<Step> {
+        if self.is_inherited() {
+            let text = "a scan cannot be continued in a forked process, which has none of its threads; start a new one";
+            return Err(Error::new(ErrorKind::Forked, text));
+        }
         FailPoint::Step.pass();
         let until = Instant::now() + time_box;
         loop {
@@ -237,8 +244,18 @@ impl Scan {
         self.shared.control.is_cancelled()
     }
 
+    /// Whether this is a forked child's copy of its parent's scan.
+    fn is_inherited(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     /// Stop the workers and wait for them.
     pub fn close(&mut self) {
+        if self.is_inherited() {
+            // The threads stayed behind, and one of them may hold the lock: there is nothing to tell or to wait for.
+            self.workers.drain(..).for_each(std::mem::forget);
+            return;
+        }
         self.shared.control.lower(Reach::Closed);
         // The lock makes sure that no worker is between its look at the signal and its wait.
         drop(self.shared.state());

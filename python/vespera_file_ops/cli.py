@@ -7,14 +7,16 @@ so; if not, a line on stderr says what is missing.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, cast
 
 from . import _core
 from .cli_arguments import parse, search_options, walk_options
+from .cli_files import replacing
 from .cli_table import TextTable, value_text, visible
 from .errors import ArgumentError, VfoError
 from .ledger import Summary, incomplete_text, ledger_text
@@ -74,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     given = parse(arguments)
+    given.sources = list(getattr(given, "source", ()))
+    if sys.stdout is None and given.output is None:
+        raise ArgumentError("output: the standard output is closed; use --output FILE")
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "search": _search,
         "files": _files,
@@ -81,7 +86,16 @@ def _run(arguments: Sequence[str] | None) -> int:
         "hash": _hash,
         "read": _read,
     }
-    return commands[given.command](given)
+    status = commands[given.command](given)
+    return 2 if given.command != "read" and _any_missing(given) else status
+
+
+def _any_missing(given: argparse.Namespace) -> bool:
+    """Name the sources that do not exist. One alone has raised; among others it is a row, and easily overlooked."""
+    missing = [path for path in given.sources if not os.path.lexists(path) and not any(at in path for at in "*?[")]
+    for path in missing:
+        print(f"vfo: {visible(path)}: no such file or folder", file=sys.stderr)
+    return bool(missing)
 
 
 def _search(given: argparse.Namespace) -> int:
@@ -89,9 +103,11 @@ def _search(given: argparse.Namespace) -> int:
     patterns = given.pattern or positional[:1]
     if not patterns:
         raise ArgumentError("a pattern is needed: vfo search PATTERN [SOURCE ...]")
-    source = _source(positional if given.pattern else positional[1:])
+    given.sources = positional if given.pattern else positional[1:]
+    source = _source(given.sources)
     options = {**search_options(given), "patterns": patterns}
-    request = ScanRequest("hits", source, options)
+    # A ledger is exact only where coverage is kept: a search for hits alone ends with the last one wanted.
+    request = ScanRequest("search" if given.ledger and _plain(given) else "hits", source, options)
     if _plain(given):
         shown = _columns(given) or [*_HITS_COLUMNS, *(("before", "after") if given.context else ())]
         extra = [] if given.columns else ["column_number", "matched"]
@@ -152,7 +168,11 @@ def _hash(given: argparse.Namespace) -> int:
 
         def write(batch: dict[str, list[object]]) -> None:
             nonlocal rows, failures
-            for path, digest, error in zip(batch["path"], batch["blake3"], batch["error"], strict=True):
+            names = ("path", "kind", "depth", "blake3", "error")
+            for path, kind, depth, digest, problem in zip(*(batch[name] for name in names), strict=True):
+                error = problem
+                if error is None and digest is None and depth == 0 and kind != "dir":
+                    error = f"is a {kind}, whose content is never opened"
                 if digest is not None:
                     # What b3sum prints, so that `b3sum --check` reads it.
                     out.write(f"{digest}  {visible(str(path))}\n")
@@ -162,7 +182,7 @@ def _hash(given: argparse.Namespace) -> int:
                     failures += 1
             out.flush()
 
-        _drain(request, ["path", "blake3", "error"], write)
+        _drain(request, ["path", "kind", "depth", "blake3", "error"], write)
     return 2 if failures else 0 if rows else 1
 
 
@@ -223,11 +243,12 @@ def _drain(
     idle: Callable[[], None] | None = None,
 ) -> Summary:
     """Run a scan to its end, giving each batch to `take` as Python lists."""
-    known = list(_core.rows(request.build().schema(request.table)))
+    table = "hits" if request.table == "search" else request.table
+    known = list(_core.rows(request.build().schema(table)))
     for name in columns or ():
         if name not in known:
-            raise ArgumentError(f"columns: {request.table} has no column {name!r}; it has {', '.join(known)}")
-    scan = request.build().open(columns={request.table: known if columns is None else columns})
+            raise ArgumentError(f"columns: {table} has no column {name!r}; it has {', '.join(known)}")
+    scan = request.build().open(columns={"coverage": ["path"], table: known if columns is None else columns})
     try:
         while True:
             event = scan.next(_BOX_SECONDS)
@@ -236,8 +257,8 @@ def _drain(
                     idle()
             elif event[0] == "end":
                 return scan.summary()
-            elif event[0] != "mask":
-                take(_core.rows(event[1]))
+            elif event[0] == table:
+                take(_core.rows(cast("_core.Batch", event[1])))
     finally:
         scan.close()
 
@@ -259,8 +280,11 @@ def _export(
     else:
         frame = scanned(requests[0], columns or _columns(given) or None, where, summaries.append)
     status = _write_frame(given, frame, write)
-    # A query that stops early (LIMIT) has no summary: it asked for no more.
-    if summaries:
+    if requests[0].table == "hits" and given.ledger:
+        # The query may have stopped early, or searched in several passes; the ledger is that of one whole pass.
+        _report(given, requests[0], _drain(requests[1], ["path", "status"], lambda _: None))
+    elif summaries:
+        # A query that stops early (LIMIT) has no summary: it asked for no more.
         _report(given, requests[0], summaries[-1])
     return status
 
@@ -284,7 +308,7 @@ def _write_frame(
 
 
 def _report(given: argparse.Namespace, request: ScanRequest, summary: Summary) -> None:
-    if request.table != "hits":
+    if request.table not in {"hits", "search"}:
         return
     if given.ledger:
         print(ledger_text(summary), file=sys.stderr)
@@ -323,9 +347,17 @@ def _coloured(given: argparse.Namespace, *, terminal: bool) -> bool:
     return terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
+@contextmanager
+def _replacing_text(path: str) -> Iterator[IO[str]]:
+    with replacing(path) as binary:
+        out = io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=True)
+        yield out
+        out.detach()
+
+
 def _output(given: argparse.Namespace) -> AbstractContextManager[IO[str]]:
     if given.output is not None:
-        return open(given.output, "w", encoding="utf-8", newline="\n")
+        return _replacing_text(given.output)
     # Text that the terminal's encoding cannot show must not end the search.
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
@@ -334,7 +366,7 @@ def _output(given: argparse.Namespace) -> AbstractContextManager[IO[str]]:
 
 
 def _output_bytes(given: argparse.Namespace) -> AbstractContextManager[IO[bytes]]:
-    return open(given.output, "wb") if given.output is not None else nullcontext(sys.stdout.buffer)
+    return replacing(given.output) if given.output is not None else nullcontext(sys.stdout.buffer)
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from . import _core
+
 __all__ = ["FORMATS", "parse", "search_options", "walk_options"]
 
 FORMATS = ("table", "csv", "ndjson", "json", "parquet", "arrow")
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A file tree is a data frame: search, list, describe and hash files, as tables.",
         epilog="Exit status: 0 with rows, 1 without, 2 on an error.",
     )
+    parser.add_argument("--version", action="version", version=f"vfo {_core.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     search = commands.add_parser("search", help="the matches of a pattern, one row each")

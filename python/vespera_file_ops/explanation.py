@@ -13,7 +13,7 @@ import polars as pl
 
 from . import options as opt
 from . import tables
-from .errors import ArgumentError
+from .errors import ArgumentError, CancelledError
 from .frames import collect
 from .options import checked, documented
 from .paths import encode_path, is_path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from ._core import CancelToken
     from .options import CoverageOptions
     from .paths import PathArgument
 
@@ -66,6 +67,7 @@ def explain(
         PathNotFoundError: There is no such path.
         ArgumentError: The path does not lie below the source, or another argument cannot be used.
         PatternError: A pattern does not parse.
+        CancelledError: The `cancel` token stopped it.
         TypeError: An argument has the wrong type; the message names it.
 
     Example:
@@ -89,6 +91,10 @@ def explain(
         "coverage", root, {**given, "include_ignored": True, "focus": relative}, argument="source", globs=False
     )
     (ledger,), _summary = collect(request, "coverage")
+    token: CancelToken | None = given.get("cancel")
+    if token is not None and token.cancelled:
+        # A ledger that ends early would give a false reason.
+        raise CancelledError("explain was cancelled through its CancelToken")
 
     name = relative.decode("utf-8", "replace")
     on_the_way = [name[:at] for at, letter in enumerate(name) if letter == "/"] + [name]

@@ -19,6 +19,7 @@ fn class_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Decode => "DecodeError",
         ErrorKind::Limit => "LimitError",
         ErrorKind::Cancelled => "CancelledError",
+        ErrorKind::Forked => "ForkedProcessError",
         ErrorKind::Io => "FileSystemError",
         ErrorKind::Internal => "InternalError",
     }

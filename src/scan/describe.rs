@@ -46,6 +46,27 @@ impl DescribeOperation {
         }
     }
 
+    /// The scan stopped before this entry: a row that says so, because the files table has no ledger beside it.
+    fn push_unreached(&mut self, item: &Item<'_>, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+        self.summary.count(Status::NotReached);
+        let path = item.listing.path(item.entry);
+        self.builder.push(&FileRow {
+            path,
+            kind: item.entry.kind,
+            status: None,
+            depth: item.listing.depth(item.entry),
+            hidden: is_hidden(path.name),
+            error: Some("not reached: the scan was stopped before it"),
+            blake3: None,
+        });
+        self.flush_if_full(outbox)
+    }
+
+    fn flush_if_full(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+        let is_full = self.builder.rows() >= MOST_ROWS || self.builder.bytes() >= MOST_BYTES;
+        if is_full { self.flush(outbox) } else { Ok(ControlFlow::Continue(())) }
+    }
+
     fn flush(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
         let summary = std::mem::take(&mut self.summary);
         let mut batches = Vec::new();
@@ -83,8 +104,7 @@ impl Operate for DescribeOperation {
 
     fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
         if item.reach != Reach::Full || item.listing.unreached {
-            self.summary.count(Status::NotReached);
-            return Ok(ControlFlow::Continue(()));
+            return self.push_unreached(item, outbox);
         }
         let entry = item.entry;
         let path = item.listing.path(entry);
@@ -120,10 +140,7 @@ impl Operate for DescribeOperation {
             });
             match hashed {
                 Ok(bytes) => hash = Some(hash_hex(&bytes)),
-                Err(error) if error.kind() == ErrorKind::Cancelled => {
-                    self.summary.count(Status::NotReached);
-                    return Ok(ControlFlow::Continue(()));
-                }
+                Err(error) if error.kind() == ErrorKind::Cancelled => return self.push_unreached(item, outbox),
                 Err(error) => failure = Some(error),
             }
         }
@@ -139,10 +156,7 @@ impl Operate for DescribeOperation {
             error: error.as_deref(),
             blake3: hash.as_deref(),
         });
-        if self.builder.rows() >= MOST_ROWS || self.builder.bytes() >= MOST_BYTES {
-            return self.flush(outbox);
-        }
-        Ok(ControlFlow::Continue(()))
+        self.flush_if_full(outbox)
     }
 
     fn finish(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
