@@ -11,7 +11,7 @@ use super::options::{ScanOptions, SourceSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::root::{FileKind, status_at};
 use crate::search::filter::{Filter, FilterOptions};
-use crate::search::walk::{CountedHandle, PendingFolder, Source, open_source};
+use crate::search::walk::{CountedHandle, PendingFolder, Source, measure_handle_budget, open_source};
 
 /// The sources of a scan, ready to be walked.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ impl Sources {
     /// # Errors
     /// If the only source cannot be used, or a glob does not parse.
     pub fn resolve(options: &ScanOptions) -> Result<Self> {
+        measure_handle_budget();
         if options.sources.is_empty() {
             return Err(Error::argument("source", "expected at least one path, got an empty list"));
         }

@@ -22,7 +22,7 @@ use crate::fail_point::FailPoint;
 use crate::io::counters;
 use crate::io::root::{FileKind, FileStatus, is_known_disk, open_folder, status_at, status_of};
 pub use entry_path::EntryPath;
-pub use folder::{CountedHandle, Folder, FolderFd, Source, open_source};
+pub use folder::{CountedHandle, Folder, FolderFd, Source, measure_handle_budget, open_source};
 pub use listing::{Entry, Listing, Note, Role};
 use pending::FolderAt;
 pub use pending::PendingFolder;

@@ -122,8 +122,11 @@ def test_never_more_workers_than_asked_for(tmp_path: Path, threads: int) -> None
         busy -= 1
     callers = [threading.Thread(target=call) for _ in range(8)]
     for caller in callers: caller.start()
+    # A thread that was joined may be listed for a moment longer: what counts is seen three times running.
+    recent = [0, 0, 0]
     while busy:
-        most = max(most, count())
+        recent = [*recent[1:], count()]
+        most = max(most, min(recent))
     for caller in callers: caller.join()
     time.sleep(0.5)
     answer([base, most, count()])

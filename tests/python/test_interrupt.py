@@ -21,7 +21,7 @@ pytestmark = [
 
 # Says "ready" when it has begun, then reports how the call ended, what the next call gave, and the threads that remain.
 CHILD = """
-    import json, os, sys, threading, time
+    import json, os, signal, sys, threading, time
     import polars as pl
     import vespera_file_ops as vfo
 
@@ -42,10 +42,12 @@ CHILD = """
         try:
             {call}
         except KeyboardInterrupt:
-            # Polars raises it twice; the second may arrive before this line.
+            # Polars raises it twice; the second may arrive before this line, and at any later time.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             caught = time.time()
             time.sleep(0.3)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         caught = caught or time.time()
     next_call = vfo.search_files("needle", "small").height
     deadline = time.time() + 3

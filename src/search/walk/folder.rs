@@ -4,8 +4,8 @@
 //! when its files are.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -68,13 +68,14 @@ static OPEN_HANDLES: AtomicUsize = AtomicUsize::new(0);
 /// At most a quarter of the descriptors that the process may open, and never more than this.
 const MOST_HANDLES: usize = 512;
 
-/// Asked once: a program that changes its limit does so before it scans.
-fn handle_budget() -> usize {
-    static BUDGET: OnceLock<usize> = OnceLock::new();
-    *BUDGET.get_or_init(|| {
-        let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024);
-        usize::try_from(soft / 4).unwrap_or(MOST_HANDLES).min(MOST_HANDLES)
-    })
+/// How many handles may be kept, as the system's limit was when the last walk began.
+static BUDGET: AtomicUsize = AtomicUsize::new(0);
+
+/// Ask the system for its limit. Once a walk, because it may change between two, and not once a folder.
+pub fn measure_handle_budget() {
+    let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024);
+    let budget = usize::try_from(soft / 4).unwrap_or(MOST_HANDLES).min(MOST_HANDLES);
+    BUDGET.store(budget, Ordering::Relaxed);
 }
 
 /// A folder handle that counts against the budget.
@@ -85,7 +86,7 @@ impl CountedHandle {
     /// Keep a handle open, if the budget allows it.
     #[must_use]
     pub fn keep(fd: OwnedFd) -> Option<Self> {
-        if OPEN_HANDLES.fetch_add(1, Ordering::Relaxed) < handle_budget() {
+        if OPEN_HANDLES.fetch_add(1, Ordering::Relaxed) < BUDGET.load(Ordering::Relaxed) {
             Some(Self(fd))
         } else {
             OPEN_HANDLES.fetch_sub(1, Ordering::Relaxed);
