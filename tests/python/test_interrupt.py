@@ -34,13 +34,17 @@ CHILD = """
                 pass
         return sorted(name for name in names if "vfo" in name or "vespera" in name)
 
+    # A function, so that an exception at the end of a round of its loop still passes the handlers around the call.
+    def call():
+        {call}
+
     vfo.search_files("warm", "small")
     count = len(os.listdir("/proc/self/task"))
     caught = None
     print("ready", flush=True)
     try:
         try:
-            {call}
+            call()
         except KeyboardInterrupt:
             # Polars raises it twice; the second may arrive before this line, and at any later time.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
