@@ -1,31 +1,20 @@
-//! Batches and streams of batches in the Arrow `PyCapsule` interface.
+//! Batches and streams of batches, as Python takes them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use arrow_array::{ArrayRef, RecordBatch, StructArray};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, SchemaRef};
+use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict, PyTuple};
-use pyo3_arrow::PyRecordBatch;
-use pyo3_arrow::error::PyArrowResult;
-use pyo3_arrow::ffi::{ArrayIterator, ArrayReader, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3::types::{PyCapsule, PyDict};
 
+use super::capsule::{ArrayCapsules, array_capsules, schema_capsule, stream_capsule};
 use super::errors::raised;
 use super::guard::{caught, guarded};
 use crate::error::{Error, ErrorKind};
 use crate::scan::{Scan, ScanRequest, Selection, Step};
 use crate::table::Projection;
-
-/// The struct field that stands for a schema in the C stream interface.
-fn field_of(schema: &SchemaRef) -> FieldRef {
-    Arc::new(Field::new("", DataType::Struct(schema.fields().clone()), false))
-}
-
-fn as_struct(batch: RecordBatch) -> ArrayRef {
-    Arc::new(StructArray::from(batch))
-}
 
 /// One record batch.
 #[pyclass(name = "Batch", module = "vespera_file_ops._core", frozen)]
@@ -37,16 +26,14 @@ impl PyBatch {
     fn __arrow_c_array__<'py>(
         &self,
         py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyCapsule>>,
-    ) -> PyArrowResult<Bound<'py, PyTuple>> {
-        guarded(|| {
-            let field = field_of(&self.0.schema());
-            to_array_pycapsules(py, field, &StructArray::from(self.0.clone()), requested_schema)
-        })
+        #[expect(unused_variables, reason = "a wish: who needs other types than the schema's casts them")]
+        requested_schema: Option<&Bound<'py, PyCapsule>>,
+    ) -> PyResult<ArrayCapsules<'py>> {
+        guarded(|| array_capsules(py, &self.0))
     }
 
-    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        guarded(|| to_schema_pycapsule(py, self.0.schema().as_ref()))
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        guarded(|| schema_capsule(py, self.0.schema().as_ref()))
     }
 
     fn __len__(&self) -> usize {
@@ -74,17 +61,17 @@ impl PyBatches {
     fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyCapsule>>,
-    ) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        #[expect(unused_variables, reason = "a wish: who needs other types than the schema's casts them")]
+        requested_schema: Option<&Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
         guarded(|| {
-            let arrays: Vec<_> = self.batches.iter().cloned().map(|batch| Ok(as_struct(batch))).collect();
-            let reader = ArrayIterator::new(arrays.into_iter(), field_of(&self.schema));
-            to_stream_pycapsule(py, Box::new(reader), requested_schema)
+            let batches: Vec<_> = self.batches.iter().cloned().map(Ok).collect();
+            stream_capsule(py, RecordBatchIterator::new(batches, SchemaRef::clone(&self.schema)))
         })
     }
 
-    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        guarded(|| to_schema_pycapsule(py, self.schema.as_ref()))
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        guarded(|| schema_capsule(py, self.schema.as_ref()))
     }
 }
 
@@ -110,7 +97,7 @@ impl PyTableStream {
 /// The batches of a running scan, for consumers that do not know Python.
 struct ScanReader {
     scan: Scan,
-    field: FieldRef,
+    schema: SchemaRef,
 }
 
 /// The next step. Whatever ends the scan early stops its workers; a panic must not reach the C code that asks.
@@ -127,12 +114,12 @@ fn next_batch(scan: &mut Scan, time_box: Duration) -> Result<Step, Error> {
 }
 
 impl Iterator for ScanReader {
-    type Item = Result<ArrayRef, ArrowError>;
+    type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match next_batch(&mut self.scan, Duration::from_millis(25)) {
-                Ok(Step::Batch(_, batch)) => return Some(Ok(as_struct(batch))),
+                Ok(Step::Batch(_, batch)) => return Some(Ok(batch)),
                 Ok(Step::End) => return None,
                 Ok(Step::Idle | Step::Mask(_)) => {}
                 Err(error) => return Some(Err(ArrowError::ExternalError(Box::new(error)))),
@@ -141,9 +128,9 @@ impl Iterator for ScanReader {
     }
 }
 
-impl ArrayReader for ScanReader {
-    fn field(&self) -> FieldRef {
-        Arc::clone(&self.field)
+impl RecordBatchReader for ScanReader {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
     }
 }
 
@@ -153,17 +140,17 @@ impl PyTableStream {
     fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyCapsule>>,
-    ) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        #[expect(unused_variables, reason = "a wish: who needs other types than the schema's casts them")]
+        requested_schema: Option<&Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
         guarded(|| {
             let scan = self.start(py)?;
-            let reader = ScanReader { scan, field: field_of(&self.projection.schema()) };
-            to_stream_pycapsule(py, Box::new(reader), requested_schema)
+            stream_capsule(py, ScanReader { scan, schema: self.projection.schema() })
         })
     }
 
-    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        guarded(|| to_schema_pycapsule(py, self.projection.schema().as_ref()))
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        guarded(|| schema_capsule(py, self.projection.schema().as_ref()))
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<PyTableStreamIterator> {
@@ -207,9 +194,9 @@ impl PyTableStreamIterator {
 
 /// A batch as Python lists, by column, without any data frame library.
 #[pyfunction]
-pub fn rows(py: Python<'_>, batch: PyRecordBatch) -> PyResult<Bound<'_, PyDict>> {
+pub fn rows<'py>(py: Python<'py>, batch: &PyBatch) -> PyResult<Bound<'py, PyDict>> {
     guarded(|| {
-        let batch = batch.into_inner();
+        let batch = &batch.0;
         let columns = PyDict::new(py);
         for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
             columns.set_item(field.name(), super::values::list(py, column)?)?;

@@ -72,7 +72,7 @@ proptest! {
             ..run::selection(&request, &[Table::Hits, Table::Coverage])
         };
         let given = run::run_with(&request, &selection, |rows| {
-            let of = |row| arrow_cast::display::array_value_to_string(rows.column(0), row).unwrap();
+            let of = |row| run::text(rows.column(0), row);
             (0..rows.num_rows()).map(|row| passes(&of(row))).collect()
         });
         prop_assert_eq!(given.rows(Table::Hits, &HIT), expected);

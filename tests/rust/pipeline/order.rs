@@ -93,7 +93,7 @@ proptest! {
             selection.mask_columns = Some(vec!["name".to_owned(), "size".to_owned()]);
             let given = run::run_with(&request, &selection, |rows| {
                 let names = rows.column_by_name("name").unwrap();
-                let of = |row| arrow_cast::display::array_value_to_string(names, row).unwrap();
+                let of = |row| run::text(names, row);
                 (0..rows.num_rows()).map(|row| passes(&of(row))).collect()
             });
             let expected: Vec<_> = hits.iter().filter(|row| passes(&name(&row[0]))).cloned().collect();
@@ -111,7 +111,7 @@ fn names_that_are_no_utf8_keep_their_bytes() {
     let given = run::run(&run::describe(&run::at(dir.path())), &[Table::Files]);
     let rows = given.rows(Table::Files, &["relative_path", "name", "extension", "path_bytes"]);
     assert_eq!(rows[1][..3], ["\u{fffd}/\u{fffd}.txt", "\u{fffd}.txt", "txt"]);
-    assert!(rows[1][3].to_lowercase().ends_with("ff2ffe2e747874"), "{}", rows[1][3]);
+    assert!(rows[1][3].ends_with("ff2ffe2e747874"), "{}", rows[1][3]);
     let given = run::run(&run::search(&run::at(dir.path()), run::needle()), &[Table::Hits]);
     assert_eq!(given.column(Table::Hits, "relative_path"), ["\u{fffd}/\u{fffd}.txt"]);
 }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
-use arrow_cast::display::array_value_to_string;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
 use proptest::prelude::*;
 use vespera_file_ops::io::decode::EncodingChoice;
 use vespera_file_ops::scan::{
@@ -137,13 +139,28 @@ pub struct Given {
     pub masks: usize,
 }
 
+/// A cell as text; bytes are hexadecimal digits, null is "".
+pub fn text(column: &ArrayRef, row: usize) -> String {
+    if column.is_null(row) {
+        return String::new();
+    }
+    match column.data_type() {
+        DataType::Utf8View => column.as_string_view().value(row).to_owned(),
+        DataType::BinaryView => column.as_binary_view().value(row).iter().map(|byte| format!("{byte:02x}")).collect(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
+        DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string(),
+        DataType::Boolean => column.as_boolean().value(row).to_string(),
+        other => panic!("no test looks at a column of {other} yet"),
+    }
+}
+
 impl Given {
     /// The named columns of a table as text; null is "".
     pub fn rows(&self, table: Table, columns: &[&str]) -> Vec<Vec<String>> {
         let mut rows = Vec::new();
         for (_, batch) in self.batches.iter().filter(|(of, _)| *of == table) {
             for row in 0..batch.num_rows() {
-                let cell = |name: &&str| array_value_to_string(batch.column_by_name(name).unwrap(), row).unwrap();
+                let cell = |name: &&str| text(batch.column_by_name(name).unwrap(), row);
                 rows.push(columns.iter().map(cell).collect());
             }
         }
@@ -217,7 +234,8 @@ pub fn again(test: &str, source: &Path, uid: Option<u32>, before: &str) {
     let mut child = Command::new("sh");
     child.arg("-c").arg(script).arg(program).arg(test).env(CHILD, source);
     if let Some(uid) = uid {
-        child.uid(uid).gid(uid);
+        // Its home is not the one of the user who runs the tests, whose ignore file it may not read.
+        child.uid(uid).gid(uid).env("HOME", source).env_remove("XDG_CONFIG_HOME");
     }
     let output = child.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
