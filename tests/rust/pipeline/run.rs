@@ -139,14 +139,14 @@ pub struct Given {
     pub masks: usize,
 }
 
-/// A cell as text; bytes are hexadecimal digits, null is "".
+/// A cell as text; bytes are a list of hexadecimal numbers, null is "".
 pub fn text(column: &ArrayRef, row: usize) -> String {
     if column.is_null(row) {
         return String::new();
     }
     match column.data_type() {
         DataType::Utf8View => column.as_string_view().value(row).to_owned(),
-        DataType::BinaryView => column.as_binary_view().value(row).iter().map(|byte| format!("{byte:02x}")).collect(),
+        DataType::BinaryView => format!("{:02x?}", column.as_binary_view().value(row)),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string(),
         DataType::Boolean => column.as_boolean().value(row).to_string(),
