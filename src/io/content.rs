@@ -24,6 +24,10 @@ const TICK: Duration = Duration::from_millis(20);
 /// A write carries the time at which it began, and one call may write a whole file: how much it writes in a second,
 /// at the least. (A page cache takes 1 to 3 GB/s; two cores that do other things besides, half of it.)
 const WRITTEN_PER_SECOND: f64 = 512.0 * 1024.0 * 1024.0;
+/// A writer may lose its core in the middle of a call, until its turn comes again. The longer the call, the likelier.
+const TURN: Duration = Duration::from_millis(30);
+/// A write that loses its core nearly always has at least so much to copy.
+const LONG_WRITE: f64 = 1024.0 * 1024.0;
 /// One call writes at most so much.
 const MOST_WRITTEN: u32 = 1 << 31;
 /// A search does not wait longer than this for a write that may be under way.
@@ -270,8 +274,8 @@ impl Observation {
 fn quiet_after(size: u64) -> Duration {
     // The loss of the cast is some bytes in petabytes; a size that no file has is no reason to wait for ever.
     #[allow(clippy::cast_precision_loss)]
-    let seconds = size as f64 / WRITTEN_PER_SECOND;
-    TICK + Duration::from_secs_f64(seconds.min(f64::from(MOST_WRITTEN) / WRITTEN_PER_SECOND))
+    let size = (size as f64).min(f64::from(MOST_WRITTEN));
+    TICK + TURN.mul_f64((size / LONG_WRITE).min(1.0)) + Duration::from_secs_f64(size / WRITTEN_PER_SECOND)
 }
 
 /// How long until `time` is `quiet` ago; `None` if it is, or lies so far ahead that waiting would not help.
