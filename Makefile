@@ -2,7 +2,7 @@
 #
 #   make demo     build without the test tools, then show hits, files and a join of both for this repository
 #   make test     every test, Rust and Python
-#   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/tree.py)
+#   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
 #   make build    only the editable release install into .venv
 #
@@ -40,7 +40,7 @@ test-python: build $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
 
 bench: build $(VENV)/dev
-	PATH="$(BIN):$$PATH" $(BIN)/python benches/tree.py
+	PATH="$(BIN):$$PATH" $(BIN)/python benches/bench.py
 
 lint: $(VENV)/dev owner
 	@for tool in fmt clippy; do cargo $$tool --version >/dev/null 2>&1 || \
