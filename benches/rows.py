@@ -137,7 +137,7 @@ def process_rows() -> list[Row]:
     """The command line."""
     small = str(trees.small_repository())
     vfo = str(HERE.parent / ".venv" / "bin" / "vfo")
-    command = Peer(OURS, command=(vfo, "search", "needle", small, "--format", "csv"))
+    command = Peer(OURS, command=(vfo, "search", "needle", small))
     return [
         Row("`vfo search` as a process, 200 files", small, command, [
             Peer("rg -n", command=(find_rg(), "--no-config", "-n", "-e", "needle", small)),

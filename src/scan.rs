@@ -8,6 +8,7 @@
 //! with more than that waits, unless its span is the one that leaves next.
 
 mod control;
+mod crew;
 mod describe;
 mod exact_limit;
 mod hit_rows;
@@ -23,7 +24,6 @@ mod worker;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -69,7 +69,6 @@ pub struct Progress {
 /// A running scan.
 pub struct Scan {
     shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
     batches: VecDeque<(Table, RecordBatch)>,
     /// Where a ledger must say which files a limit on hits has cut.
     exact_limit: Option<ExactLimit>,
@@ -87,7 +86,6 @@ impl Scan {
     fn new(shared: Arc<Shared>, exact_limit: Option<ExactLimit>, ends_at_hits: bool, rows_left: Option<u64>) -> Self {
         Self {
             shared,
-            workers: Vec::new(),
             batches: VecDeque::new(),
             exact_limit,
             ends_at_hits,
@@ -253,17 +251,13 @@ impl Scan {
     pub fn close(&mut self) {
         if self.is_inherited() {
             // The threads stayed behind, and one of them may hold the lock: there is nothing to tell or to wait for.
-            self.workers.drain(..).for_each(std::mem::forget);
             return;
         }
         self.shared.control.lower(Reach::Closed);
         // The lock makes sure that no worker is between its look at the signal and its wait.
         drop(self.shared.state());
         self.shared.work.notify_all();
-        for worker in self.workers.drain(..) {
-            // A worker's panic was caught and is the scan's failure.
-            let _ = worker.join();
-        }
+        self.shared.crew.join();
         self.seconds.get_or_insert(self.started.elapsed().as_secs_f64());
     }
 }

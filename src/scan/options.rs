@@ -44,7 +44,8 @@ pub struct ScanOptions {
     pub absolute_paths: bool,
     /// Rows by path, the same at every number of threads; otherwise as they come.
     pub ordered: bool,
-    /// At most this many worker threads, and never more than 256. `None`: one a core.
+    /// At most this many worker threads, and never more than 256. `None`: one a core, and up to 30 more in all scans
+    /// of the process while they wait for a disk.
     pub threads: Option<usize>,
     /// Stop after this long; what is finished stands, the rest is marked as not reached.
     pub time_limit: Option<Duration>,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::Scan;
 use super::control::Control;
+use super::crew::Crew;
 use super::describe::{DescribeOperation, describe_for_mask};
 use super::exact_limit::ExactLimit;
 use super::options::{Operation, ScanOptions};
 use super::schedule::{Bounds, Schedule};
 use super::search::SearchOperation;
 use super::source::Sources;
-use super::worker::{self, Describe, Operate, Shared};
+use super::worker::{Describe, Operate, Shared};
 use crate::error::{Error, Result};
 use crate::search::pattern::Patterns;
 use crate::search::walk::{WalkOptions, Walker};
@@ -108,19 +109,18 @@ impl ScanRequest {
             pending.in_order |= sources.overlap;
             schedule.add_folder(vec![u32::try_from(index).unwrap_or(u32::MAX)], pending);
         }
-        let shared = Arc::new(Shared::new(control, walker, schedule));
+        let crew = {
+            let (request, selection) = (self.clone(), selection.clone());
+            let make_job = move || Ok((request.operation(&selection), request.describe(&selection)?));
+            Crew::new(Box::new(make_job), self.options.threads.is_none())
+        };
+        let shared = Arc::new(Shared::new(control, walker, crew, schedule));
         let exact_limit = exact_limit.then(|| ExactLimit::new(gives(Table::Hits).is_some()));
         let ends_at_hits = max_hits.is_some() && exact_limit.is_none();
-        let mut scan = Scan::new(shared, exact_limit, ends_at_hits, selection.n_rows);
+        let scan = Scan::new(shared, exact_limit, ends_at_hits, selection.n_rows);
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         for _ in 0..self.options.threads.unwrap_or_else(cores).min(MOST_THREADS) {
-            let (shared, operation) = (Arc::clone(&scan.shared), self.operation(selection));
-            let describe = self.describe(selection)?;
-            let worker = std::thread::Builder::new()
-                .name("vespera-scan".to_owned())
-                .spawn(move || worker::run(&shared, operation, describe))
-                .map_err(|error| Error::io("start a worker thread", b"", error))?;
-            scan.workers.push(worker);
+            Crew::start_worker(&scan.shared, None)?;
         }
         Ok(scan)
     }

@@ -1,14 +1,17 @@
 //! What every worker thread does: take the next task, list or work, and hand results over.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use arrow_array::RecordBatch;
 
 use super::control::{Control, Reach};
+use super::crew::{Crew, Hired, Pace};
 use super::schedule::{Key, Run, Schedule, SpanWork, Task};
 use super::signal::Signal;
 use super::summary::Summary;
@@ -86,6 +89,8 @@ pub struct Shared {
     pub control: Control,
     /// Lists folders.
     pub walker: Walker,
+    /// The threads.
+    pub crew: Crew,
     state: Mutex<State>,
     /// Work may have become available.
     pub work: Signal,
@@ -102,9 +107,9 @@ impl State {
 
 impl Shared {
     /// The shared state over this work.
-    pub fn new(control: Control, walker: Walker, schedule: Schedule<Output>) -> Self {
+    pub fn new(control: Control, walker: Walker, crew: Crew, schedule: Schedule<Output>) -> Self {
         let state = State { schedule, mask_requests: VecDeque::new(), failure: None };
-        Self { control, walker, state: Mutex::new(state), work: Signal::default(), ready: Signal::default() }
+        Self { control, walker, crew, state: Mutex::new(state), work: Signal::default(), ready: Signal::default() }
     }
 
     /// Lock the state.
@@ -123,7 +128,7 @@ impl Shared {
     }
 
     /// The next task; waits for one. `None`: there will be none.
-    fn next_task(&self) -> Option<Task> {
+    fn next_task(&self, pace: &RefCell<Pace<'_>>) -> Option<Task> {
         let mut state = self.state();
         loop {
             if self.control.reach() == Reach::Closed {
@@ -135,18 +140,21 @@ impl Shared {
             if state.schedule.is_over() {
                 return None;
             }
+            let since = Instant::now();
             state = self.work.wait(state, None);
+            pace.borrow_mut().add_wait(since.elapsed());
         }
     }
 }
 
 /// Hands the results of one span to the schedule.
-struct SpanOutbox<'a> {
+struct SpanOutbox<'a, 'b> {
     shared: &'a Shared,
     key: &'a Key,
+    pace: &'a RefCell<Pace<'b>>,
 }
 
-impl Outbox for SpanOutbox<'_> {
+impl Outbox for SpanOutbox<'_, '_> {
     fn send(&mut self, output: Output) -> ControlFlow<()> {
         let bytes = output.bytes();
         let mut state = self.shared.state();
@@ -154,7 +162,9 @@ impl Outbox for SpanOutbox<'_> {
             if self.shared.control.reach() == Reach::Closed {
                 return ControlFlow::Break(());
             }
+            let since = Instant::now();
             state = self.shared.work.wait(state, None);
+            self.pace.borrow_mut().add_wait(since.elapsed());
         }
         state.schedule.add_output(self.key, output, bytes);
         drop(state);
@@ -163,13 +173,24 @@ impl Outbox for SpanOutbox<'_> {
     }
 }
 
+/// A worker looks at how it spends its time after so many entries; each look asks for the time.
+const LOOK_AFTER: usize = 16;
+
 /// Describes the entries of a span for the caller's predicate.
 pub type Describe = Box<dyn FnMut(&[Run]) -> Result<RecordBatch> + Send>;
 
-/// Work until there is none.
-pub fn run(shared: &Shared, mut operation: Box<dyn Operate>, mut describe: Option<Describe>) {
+/// Work until there is none. `hired`: only as long as the others wait for a disk.
+pub fn run(
+    shared: &Arc<Shared>,
+    mut operation: Box<dyn Operate>,
+    mut describe: Option<Describe>,
+    hired: Option<Hired>,
+) {
     let mut buffers = ListingBuffers::default();
-    while let Some(task) = shared.next_task() {
+    let pace = RefCell::new(Pace::new(shared, hired));
+    while !pace.borrow().leaves()
+        && let Some(task) = shared.next_task(&pace)
+    {
         let done = catch_unwind(AssertUnwindSafe(|| match task {
             Task::List(key, pending) => {
                 let stopped = || matches!(shared.control.reach(), Reach::Stopped | Reach::Closed);
@@ -183,8 +204,8 @@ pub fn run(shared: &Shared, mut operation: Box<dyn Operate>, mut describe: Optio
                 Ok(())
             }),
             Task::Work(key, span) => {
-                let mut outbox = SpanOutbox { shared, key: &key };
-                work_on(&span, operation.as_mut(), &shared.control, &mut outbox)?;
+                let mut outbox = SpanOutbox { shared, key: &key, pace: &pace };
+                work_on(&span, operation.as_mut(), &shared.control, &mut outbox, &|| pace.borrow_mut().look())?;
                 shared.state().schedule.finish_span(&key);
                 Ok(())
             }
@@ -198,11 +219,18 @@ pub fn run(shared: &Shared, mut operation: Box<dyn Operate>, mut describe: Optio
         if shared.state().has_news() {
             shared.ready.notify_all();
         }
+        pace.borrow_mut().look();
     }
 }
 
-/// Work on the entries of one span. An error is a defect of the operation.
-fn work_on(span: &SpanWork, operation: &mut dyn Operate, control: &Control, outbox: &mut dyn Outbox) -> Result<()> {
+/// Work on the entries of one span, and look up now and then. An error is a defect of the operation.
+fn work_on(
+    span: &SpanWork,
+    operation: &mut dyn Operate,
+    control: &Control,
+    outbox: &mut dyn Outbox,
+    look: &dyn Fn(),
+) -> Result<()> {
     operation.begin(control, span.exact_hits);
     FailPoint::Span.pass();
     let mut defect = None;
@@ -210,7 +238,12 @@ fn work_on(span: &SpanWork, operation: &mut dyn Operate, control: &Control, outb
         Reach::Limit | Reach::Stopped if span.exact_hits.is_some() => Reach::Full,
         reach => reach,
     };
+    let mut entries = 0_usize;
     let flow = each_entry(&span.runs, span.mask.as_deref(), reach, |item| {
+        entries += 1;
+        if entries.is_multiple_of(LOOK_AFTER) {
+            look();
+        }
         operation.work(item, control, outbox).unwrap_or_else(|error| {
             defect = Some(error);
             ControlFlow::Break(())
