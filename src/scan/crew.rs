@@ -229,6 +229,7 @@ mod tests {
             keep_folders: false,
             keep_others: false,
             folder_status: false,
+            content: false,
             focus: None,
         };
         let control = Control::new(None, CancelToken::default(), None);

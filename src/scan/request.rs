@@ -144,6 +144,7 @@ impl ScanRequest {
             keep_folders: describes && self.options.filter.include.is_empty() && self.options.filter.types.is_empty(),
             keep_others: describes,
             folder_status: describes && needs_status,
+            content: !describes || matches!(self.operation, Operation::Describe { blake3: true }),
             focus: self.options.focus.clone(),
         }
     }

@@ -16,6 +16,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rustix::fs::FileType;
+
 use super::{FolderRules, Problem};
 use crate::error::Error;
 use crate::fail_point::FailPoint;
@@ -46,6 +48,8 @@ pub struct WalkOptions {
     pub keep_others: bool,
     /// The status of folders is wanted.
     pub folder_status: bool,
+    /// The content of files is wanted: how it is read depends on the device they lie on.
+    pub content: bool,
     /// Only entries on the way to this relative path.
     pub focus: Option<Vec<u8>>,
 }
@@ -67,12 +71,16 @@ pub struct Walker {
 /// What one worker needs to list folders, reused from one to the next.
 pub struct ListingBuffers {
     entries: Vec<MaybeUninit<u8>>,
+    /// Where each name starts in `names`, its length, and what it names.
+    raw: Vec<(u32, u32, FileType)>,
+    names: Vec<u8>,
     relative: Vec<u8>,
 }
 
 impl Default for ListingBuffers {
     fn default() -> Self {
-        Self { entries: vec![MaybeUninit::uninit(); 64 << 10], relative: Vec::new() }
+        let entries = vec![MaybeUninit::uninit(); 64 << 10];
+        Self { entries, raw: Vec::new(), names: Vec::new(), relative: Vec::new() }
     }
 }
 
@@ -269,17 +277,25 @@ impl Walker {
             Ok(fd) => fd,
             Err(error) => return Some(self.failed(folder, error, unfollowed())),
         };
-        let status = match status_of(fd.as_fd()) {
-            Ok(status) => status,
-            Err(error) => return Some(self.failed(folder, error, None)),
+        let asks = self.options.folder_status || self.options.content || self.options.one_file_system;
+        let status = if asks || folder.outside.is_some() {
+            match status_of(fd.as_fd()) {
+                Ok(status) => Some(status),
+                Err(error) => return Some(self.failed(folder, error, None)),
+            }
+        } else {
+            None
         };
-        if status.device != folder.device {
+        let mut crossed = false;
+        if let Some(status) = &status
+            && status.device != folder.device
+        {
+            crossed = folder.device != 0;
             folder.short_read_is_end = is_known_disk(fd.as_fd());
+            folder.device = status.device;
         }
-        let crossed = folder.device != 0 && status.device != folder.device;
-        folder.device = status.device;
         let mut listing = Listing::empty(folder);
-        let enters = self.may_enter(&listing.folder, &status);
+        let enters = status.is_none_or(|status| self.may_enter(&listing.folder, &status));
         if enters && !(self.options.one_file_system && crossed) {
             self.read_entries(&mut listing, fd.as_fd(), buffers, stopped)?;
             listing.sort();
@@ -287,7 +303,7 @@ impl Walker {
         let is_row = self.keeps_folders(&listing.folder) && listing.folder.depth > 1;
         if is_row || listing.error.is_some() {
             if enters {
-                listing.status = self.options.folder_status.then_some(status);
+                listing.status = status.filter(|_| self.options.folder_status);
                 self.add_own(&mut listing, FileKind::Dir);
             } else if self.is_first(|| parent.map_or_else(Vec::new, |(above, _, name)| above.canonical(name))) {
                 // A link to a folder that is listed elsewhere stays what it is.

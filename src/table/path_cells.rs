@@ -42,8 +42,8 @@ impl PathColumns {
 
     /// Store the path of an entry in the arena.
     pub fn store(&self, arena: &mut Arena, entry: &EntryPath<'_>) -> PathCells {
-        let (folder, name) = (std::str::from_utf8(entry.folder), std::str::from_utf8(entry.name));
-        if folder.is_ok() && name.is_ok() { self.store_exact(arena, entry) } else { Self::store_repaired(arena, entry) }
+        let is_text = entry.folder_is_text && std::str::from_utf8(entry.name).is_ok();
+        if is_text { self.store_exact(arena, entry) } else { Self::store_repaired(arena, entry) }
     }
 
     fn store_exact(&self, arena: &mut Arena, entry: &EntryPath<'_>) -> PathCells {
@@ -67,10 +67,14 @@ impl PathColumns {
             let length = relative_folder.len() + entry.name.len();
             cells.relative_path = Some(arena.cell(name_start - relative_folder.len(), length));
         }
-        cells.name = Some(arena.cell(name_start, entry.name.len()));
-        cells.extension = entry
-            .extension()
-            .map(|extension| arena.cell(name_start + entry.name.len() - extension.len(), extension.len()));
+        if self.name.is_on() {
+            cells.name = Some(arena.cell(name_start, entry.name.len()));
+        }
+        if self.extension.is_on() {
+            cells.extension = entry
+                .extension()
+                .map(|extension| arena.cell(name_start + entry.name.len() - extension.len(), extension.len()));
+        }
         cells
     }
 

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::fs::{FileType, RawDir};
 
-use super::{Folder, Listing, Note, Role, Walker};
+use super::{Folder, Listing, ListingBuffers, Note, Role, Walker};
 use crate::error::Error;
 use crate::io::counters;
 use crate::io::root::{FileKind, status_at};
@@ -19,13 +19,14 @@ impl Walker {
         &self,
         listing: &mut Listing,
         fd: BorrowedFd<'_>,
-        buffers: &mut super::ListingBuffers,
+        buffers: &mut ListingBuffers,
         stopped: &dyn Fn() -> bool,
     ) -> Option<()> {
         let mut present = Present::default();
-        let mut raw: Vec<(u32, u32, FileType)> = Vec::new();
-        let mut names = Vec::new();
-        let mut entries = RawDir::new(fd, &mut buffers.entries);
+        let ListingBuffers { entries, raw, names, relative } = buffers;
+        raw.clear();
+        names.clear();
+        let mut entries = RawDir::new(fd, entries);
         while let Some(entry) = entries.next() {
             match entry {
                 Ok(entry) => {
@@ -48,9 +49,10 @@ impl Walker {
             }
         }
         let problems = Self::apply_rules(listing, fd, present);
-        buffers.relative.clear();
-        buffers.relative.extend_from_slice(listing.folder.relative());
-        for (at, (start, length, file_type)) in raw.into_iter().enumerate() {
+        relative.clear();
+        relative.extend_from_slice(listing.folder.relative());
+        listing.reserve(raw.len(), names.len());
+        for (at, &(start, length, file_type)) in raw.iter().enumerate() {
             if at % LOOK_EVERY == LOOK_EVERY - 1 && stopped() {
                 return None;
             }
@@ -58,7 +60,7 @@ impl Walker {
             if problems.iter().any(|problem| name_in(&listing.folder, problem) == Some(name)) {
                 continue;
             }
-            self.consider(listing, fd, name, file_type, &mut buffers.relative);
+            self.consider(listing, fd, name, file_type, relative);
         }
         for problem in problems {
             let name = name_in(&listing.folder, &problem).unwrap_or(&problem.path).to_vec();

@@ -9,6 +9,8 @@ pub struct EntryPath<'a> {
     pub source_bytes: usize,
     /// The last component.
     pub name: &'a [u8],
+    /// Whether `folder` is UTF-8: asked once a folder, because it is long and has many entries.
+    pub folder_is_text: bool,
 }
 
 impl<'a> EntryPath<'a> {
@@ -41,7 +43,7 @@ mod tests {
     #[test]
     fn an_extension_is_what_follows_the_last_inner_dot() {
         let of = |name: &str| {
-            let path = EntryPath { folder: b"", source_bytes: 0, name: name.as_bytes() };
+            let path = EntryPath { folder: b"", source_bytes: 0, name: name.as_bytes(), folder_is_text: true };
             path.extension().map(|extension| String::from_utf8_lossy(extension).into_owned())
         };
         assert_eq!(of("a.txt"), Some("txt".into()));

@@ -58,6 +58,7 @@ pub struct Listing {
     pub entries: Vec<Entry>,
     names: Vec<u8>,
     notes: BTreeMap<u32, Note>,
+    folder_is_text: bool,
     /// Whether the entries were named by the caller.
     pub named: bool,
     /// Whether the scan stopped before the folder was listed.
@@ -107,8 +108,13 @@ impl Listing {
                 split_path(whole, if whole.starts_with(&self.folder.source.shown) { source_bytes } else { 0 })
             }
             // A source that is spelled by dots alone is named by its whole path.
-            _ if self.name(entry).contains(&b'/') => split_path(self.name(entry), 0),
-            _ => EntryPath { folder: &self.folder.shown, source_bytes, name: self.name(entry) },
+            _ if self.named && self.name(entry).contains(&b'/') => split_path(self.name(entry), 0),
+            _ => EntryPath {
+                folder: &self.folder.shown,
+                source_bytes,
+                name: self.name(entry),
+                folder_is_text: self.folder_is_text,
+            },
         }
     }
 
@@ -120,6 +126,7 @@ impl Listing {
 
     pub(super) fn empty(folder: Folder) -> Self {
         Self {
+            folder_is_text: std::str::from_utf8(&folder.shown).is_ok(),
             folder,
             status: None,
             error: None,
@@ -129,6 +136,13 @@ impl Listing {
             named: false,
             unreached: false,
         }
+    }
+
+    /// Make room for so many entries, whose names take so many bytes.
+    pub(super) fn reserve(&mut self, entries: usize, name_bytes: usize) {
+        // One more, for the folder's own row.
+        self.entries.reserve_exact(entries + 1);
+        self.names.reserve_exact(name_bytes);
     }
 
     pub(super) fn add(&mut self, name: &[u8], kind: FileKind, role: Role) {
@@ -161,7 +175,8 @@ impl Listing {
 fn split_path(path: &[u8], source_bytes: usize) -> EntryPath<'_> {
     let name_start = if path == b"/" { 0 } else { memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1) };
     let (folder, name) = path.split_at(name_start);
-    EntryPath { folder, source_bytes: source_bytes.min(name_start), name }
+    let folder_is_text = std::str::from_utf8(folder).is_ok();
+    EntryPath { folder, source_bytes: source_bytes.min(name_start), name, folder_is_text }
 }
 
 #[cfg(test)]
