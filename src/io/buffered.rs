@@ -26,7 +26,7 @@ impl ReadBuffer {
     pub(super) fn with_len(&mut self, len: usize, keep: usize) -> io::Result<&mut [u8]> {
         if self.bytes.len() < len {
             // Fresh zeroed memory comes untouched from the system: pages that are never read into are never paid for.
-            let mut grown = zeroed(len)?;
+            let mut grown = zeroed(len as u64)?;
             grown[..keep].copy_from_slice(&self.bytes[..keep]);
             self.bytes = grown;
         }
@@ -45,10 +45,19 @@ impl ReadBuffer {
     }
 }
 
-/// Memory that is refused is an error of this file, not the end of the process.
-fn zeroed(len: usize) -> io::Result<Vec<u8>> {
-    Vec::<u8>::new().try_reserve_exact(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    Ok(vec![0; len])
+/// Room for so many bytes. Memory that is refused is an error of this file, not the end of the process.
+pub(super) fn with_room(bytes: u64) -> io::Result<Vec<u8>> {
+    let refused = || io::Error::from(io::ErrorKind::OutOfMemory);
+    let mut room = Vec::new();
+    room.try_reserve_exact(usize::try_from(bytes).map_err(|_| refused())?).map_err(|_| refused())?;
+    Ok(room)
+}
+
+/// So many bytes that nobody has touched: only those that are written are paid for.
+pub(super) fn zeroed(bytes: u64) -> io::Result<Vec<u8>> {
+    let room = with_room(bytes)?.capacity();
+    // Asked anew, because only fresh memory is known to be zero.
+    Ok(vec![0; room.min(usize::try_from(bytes).unwrap_or(room))])
 }
 
 /// How far a buffer was filled, and whether the file ended there.

@@ -16,6 +16,7 @@ use super::mmap::MappedFile;
 use super::root::{self, FileKind, FileStatus, TimeSpec};
 use super::strategy::{Strategy, Thresholds};
 use super::stream;
+use crate::fail_point::FailPoint;
 
 /// What is read before anything is asked. It fits into a core's own cache, and holds all but a few files of a tree.
 const FIRST_READ: usize = 256 << 10;
@@ -153,6 +154,41 @@ impl ContentReader {
         sink: Sink<'_>,
     ) -> io::Result<ReadReport> {
         self.read_described(file, short_read_is_end, Some(stopped), 0, sink)
+    }
+
+    /// Reads a whole file into memory of its own, with [`ReadReport::changed`] promised whatever the size.
+    ///
+    /// What would be streamed is read in two halves at once: most of the time goes into memory that nobody has touched.
+    /// What was read when `stopped` ended it is not whole.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_all(
+        &mut self,
+        file: BorrowedFd<'_>,
+        short_read_is_end: bool,
+        stopped: Stopped<'_>,
+    ) -> io::Result<(Vec<u8>, ReadReport)> {
+        let status = root::status_of(file)?;
+        let strategy = self.thresholds.choose(status.size);
+        if strategy == Strategy::Stream && short_read_is_end && status.kind == FileKind::File {
+            let before = Observation::settled(file, status, Duration::MAX, stopped)?;
+            let status = before.status;
+            let mut content = buffered::zeroed(status.size)?;
+            let read = stream::read_halves(file, &mut content, self.thresholds.chunk_bytes, stopped)?;
+            let changed = read != content.len() || !before.still_holds(file);
+            return Ok((content, ReadReport { strategy, bytes: read as u64, status: Some(status), changed }));
+        }
+        let mut content = buffered::with_room(status.size)?;
+        let mut whole = true;
+        let mut report = self.read_checked(file, short_read_is_end, stopped, &mut |chunk| {
+            FailPoint::Reading.pass();
+            content.extend_from_slice(chunk.bytes);
+            whole = chunk.intact();
+            if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        report.changed |= !whole;
+        Ok((content, report))
     }
 
     /// Reads a file whose size decides, of which the first `read` bytes are in the buffer.

@@ -6,8 +6,15 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::buffered::{ReadBuffer, fill};
+use super::content::Stopped;
+use crate::fail_point::FailPoint;
+
+/// How often the first of two readers looks whether it is to stop the second.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Takes a chunk's bytes, its offset and whether it is the last.
 pub(super) type Emit<'a> = &'a mut dyn FnMut(&[u8], u64, bool) -> ControlFlow<()>;
@@ -42,6 +49,49 @@ pub(super) fn read_chunks(
             return Ok(offset);
         }
     }
+}
+
+/// Reads a file into `content`, which is as long as the file is: its second half by another thread. Returns how many
+/// bytes were read; fewer than there are if the file ended early or `stopped` ended it.
+pub(super) fn read_halves(
+    file: BorrowedFd<'_>,
+    content: &mut [u8],
+    chunk_bytes: usize,
+    stopped: Stopped<'_>,
+) -> io::Result<usize> {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    let middle = content.len() / 2;
+    let (first, second) = content.split_at_mut(middle);
+    let ends = AtomicBool::new(false);
+    let read_part = |part: &mut [u8], offset: usize, stopped: &dyn Fn() -> bool| -> io::Result<usize> {
+        let mut read = 0;
+        while read < part.len() && !stopped() {
+            FailPoint::Reading.pass();
+            let piece = read..part.len().min(read + chunk_bytes.max(1));
+            let filled = fill(file, &mut part[piece], 0, (offset + read) as u64, false)?;
+            read += filled.len;
+            if filled.ended {
+                break;
+            }
+        }
+        Ok(read)
+    };
+    let here = std::thread::current();
+    std::thread::scope(|scope| {
+        let other = std::thread::Builder::new().name("vespera-read".to_owned()).spawn_scoped(scope, || {
+            let read = read_part(second, middle, &|| ends.load(Ordering::Relaxed));
+            here.unpark();
+            read
+        })?;
+        let mine = read_part(first, 0, stopped);
+        while !other.is_finished() {
+            let whole = matches!(mine, Ok(read) if read == middle);
+            ends.fetch_or(!whole || stopped(), Ordering::Relaxed);
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+        let theirs = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok(mine? + theirs)
+    })
 }
 
 #[cfg(test)]
@@ -86,5 +136,23 @@ mod tests {
             if calls == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert_eq!((handed.unwrap(), calls), (30, 3));
+    }
+
+    #[test]
+    fn two_halves_are_the_file() {
+        let content: Vec<u8> = (0..1001_u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&content).unwrap();
+        for chunk_bytes in [1, 7, 500, 5000] {
+            for len in [0, 1, 2, 1000, 1001] {
+                let mut halves = vec![0; len];
+                let read = read_halves(file.as_fd(), &mut halves, chunk_bytes, &|| false).unwrap();
+                assert_eq!((read, &halves[..]), (len, &content[..len]), "{chunk_bytes}");
+            }
+            let mut longer = vec![0; 3000];
+            assert!(read_halves(file.as_fd(), &mut longer, chunk_bytes, &|| false).unwrap() < longer.len());
+            let mut unread = vec![0; 1001];
+            assert!(read_halves(file.as_fd(), &mut unread, chunk_bytes, &|| true).unwrap() < unread.len());
+        }
     }
 }

@@ -7,13 +7,12 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::CWD;
 
-use super::content::{ContentReader, ReadReport, Stopped};
+use super::content::{ContentReader, Stopped};
 use super::counters;
 use super::hash::{blake3_of, hash_hex};
 use super::root::{FileKind, is_known_disk, open_content, status_of};
 use super::strategy::Thresholds;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fail_point::FailPoint;
 
 /// How often a file that changes is read before it is given up.
 const TRIES: usize = 4;
@@ -56,21 +55,13 @@ pub fn read_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> R
     let file = open_regular(path)?;
     let short_read_is_end = is_known_disk(file.as_fd());
     for _ in 0..TRIES {
-        let mut content = Vec::new();
-        let mut whole = true;
-        let report: ReadReport = reader
-            .read_checked(file.as_fd(), short_read_is_end, stopped, &mut |chunk| {
-                FailPoint::Reading.pass();
-                content.extend_from_slice(chunk.bytes);
-                whole = chunk.intact();
-                if stopped() { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
-            })
-            .map_err(|error| Error::io("read", path, error))?;
+        let read = reader.read_all(file.as_fd(), short_read_is_end, stopped);
+        let (content, report) = read.map_err(|error| Error::io("read", path, error))?;
         if stopped() {
             return Err(Error::new(ErrorKind::Cancelled, "reading was cancelled").with_path(path));
         }
         counters::BYTES_READ.add(report.bytes);
-        if whole && !report.changed {
+        if !report.changed {
             return Ok(content);
         }
     }

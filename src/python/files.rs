@@ -6,8 +6,10 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
+use pyo3::exceptions::PyUnicodeDecodeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::errors::raised;
 use super::guard::{caught, guarded};
@@ -98,6 +100,13 @@ pub fn read_bytes<'py>(
     })
 }
 
+/// The text of a file.
+enum Text {
+    /// Bytes that are to be UTF-8. Whoever takes them checks that anyway, so they are not checked twice.
+    Unchecked(Vec<u8>, TextEncoding),
+    Decoded(String),
+}
+
 /// How bytes become text.
 #[derive(Clone, Copy)]
 struct Decoding {
@@ -119,18 +128,14 @@ impl Decoding {
         Ok(Self { encoding, strict })
     }
 
-    fn text(self, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<String> {
+    fn text(self, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<Text> {
         let content = whole::read_file(path, thresholds, stopped)?;
         FailPoint::Decoding.pass();
         let encoding = TextEncoding::detect(&content, self.encoding);
         if encoding.is_utf8() && encoding.bom_bytes() == 0 {
-            // The common case needs no copy.
-            match String::from_utf8(content) {
-                Ok(text) => return Ok(text),
-                Err(invalid) => return self.decoded(invalid.as_bytes(), encoding, path),
-            }
+            return Ok(Text::Unchecked(content, encoding));
         }
-        self.decoded(&content, encoding, path)
+        self.decoded(&content, encoding, path).map(Text::Decoded)
     }
 
     fn decoded(self, content: &[u8], encoding: TextEncoding, path: &[u8]) -> Result<String> {
@@ -145,17 +150,26 @@ impl Decoding {
 /// The decoded content of a file.
 #[pyfunction]
 #[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", cancel = None))]
-pub fn read_string(
-    py: Python<'_>,
+pub fn read_string<'py>(
+    py: Python<'py>,
     path: &[u8],
     encoding: &str,
     errors: &str,
     strategy: &str,
     cancel: Option<PyCancelToken>,
-) -> PyResult<String> {
+) -> PyResult<Bound<'py, PyString>> {
     guarded(|| {
         let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
-        run(py, path, cancel, |stopped| decoding.text(path, thresholds, stopped))
+        match run(py, path, cancel, |stopped| decoding.text(path, thresholds, stopped))? {
+            Text::Decoded(text) => Ok(PyString::new(py, &text)),
+            Text::Unchecked(content, encoding) => match PyString::from_bytes(py, &content) {
+                Err(error) if error.is_instance_of::<PyUnicodeDecodeError>(py) => {
+                    let text = py.detach(|| decoding.decoded(&content, encoding, path));
+                    Ok(PyString::new(py, &text.map_err(|error| raised(&error))?))
+                }
+                text => text,
+            },
+        }
     })
 }
 
@@ -173,7 +187,19 @@ pub fn read_lines(
     guarded(|| {
         let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
         let batches = run(py, path, cancel, |stopped| {
-            lines::lines(decoding.text(path, thresholds, stopped)?).map_err(|error| error.with_path(path))
+            match decoding.text(path, thresholds, stopped)? {
+                Text::Decoded(text) => lines::lines(text.into_bytes()),
+                Text::Unchecked(content, encoding) => {
+                    let content = Bytes::from(content);
+                    match lines::lines(content.clone()) {
+                        Err(error) if error.kind() == ErrorKind::Decode => {
+                            lines::lines(decoding.decoded(&content, encoding, path)?.into_bytes())
+                        }
+                        lines => lines,
+                    }
+                }
+            }
+            .map_err(|error| error.with_path(path))
         })?;
         Ok(PyBatches::new(lines::schema(), batches))
     })

@@ -167,7 +167,7 @@ fn read_while_truncating(len: usize, hole: bool) -> (usize, usize) {
             while begun.elapsed() < Duration::from_secs(2) {
                 assert_eq!(rustix::io::pwrite(&file, &full, 0).unwrap(), len);
                 // Long enough to let a reader finish in some rounds, in the middle of a read in others.
-                std::thread::sleep(Duration::from_micros(round * 7919 % 60_000));
+                std::thread::sleep(Duration::from_micros(round * 7919 % 160_000));
                 file.set_len(0).unwrap();
                 if hole {
                     file.set_len(len as u64).unwrap();
