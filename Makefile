@@ -3,6 +3,7 @@
 #   make demo     build without the test tools, then show hits, files and a join of both for this repository
 #   make test     every test, Rust and Python
 #   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
+#   make kernels  the walk, the readers, the search and the tables one by one (see benches/kernels.rs)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
 #   make build    only the editable release install into .venv
 #
@@ -26,7 +27,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.r
 # Several Rust tests start threads and count descriptors: nextest runs each in its own process.
 RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 
-.PHONY: demo test test-rust test-python bench lint build owner clean
+.PHONY: demo test test-rust test-python bench kernels lint build owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -41,6 +42,9 @@ test-python: build $(VENV)/dev
 
 bench: build $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python benches/bench.py
+
+kernels: owner
+	cargo bench --bench kernels $(CARGO_FLAGS)
 
 lint: $(VENV)/dev owner
 	@for tool in fmt clippy; do cargo $$tool --version >/dev/null 2>&1 || \
