@@ -120,7 +120,8 @@ class _Source:
                     wanted -= frame.height
                 if predicate is not None:
                     frame = frame.filter(predicate)
-                yield frame.select(columns)
+                # A selection goes through Polars' engine, which takes longer than the rows of a batch took to be made.
+                yield frame if frame.columns == columns else frame.select(columns)
         except (Exception, KeyboardInterrupt):
             # The traceback keeps this frame, and with it the scan. In every other case the end of the frame drops the
             # scan, whose workers stop then: Polars' second KeyboardInterrupt would skip any cleanup written here.
