@@ -28,7 +28,9 @@ from rows import cold_rows, file_rows, order_rows, process_rows, reading_rows, s
 from strategies import contests
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or HERE.parent / "target") / "bench"
-COLD_ROUNDS = 3
+COLD_ROUNDS = 2
+# Short calls are noisier, and cost little: so many times the rounds where one takes less than this.
+SHORT_SECONDS, SHORT_TIMES = 0.05, 3
 
 
 def compare(row: Row, worker: Worker) -> None:
@@ -46,7 +48,8 @@ def compare(row: Row, worker: Worker) -> None:
 def measure(table: list[Row], rounds: int, worker: Worker) -> None:
     """Everybody in turn, row by row, so that each row's tree is what the caches hold; then round after round."""
     for row in table:
-        for number in range(COLD_ROUNDS if row.cold else rounds):
+        times = SHORT_TIMES if run(row.ours, row.tree, worker)[0] < SHORT_SECONDS else 1
+        for number in range(COLD_ROUNDS if row.cold else rounds * times):
             for peer in row.everybody:
                 if number < peer.rounds:
                     if row.cold:

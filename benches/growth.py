@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 
 import trees
-from peers import Worker, build_limit
+from peers import THREADS, Worker, build_limit
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 # The questions, and what they are compared with where threads are counted.
@@ -22,6 +22,8 @@ class Growth:
 
     question: str
     microseconds: dict[int, float]
+    # The same of the physical limit, which shows what of the growth is the system's.
+    limit: dict[int, float]
 
     @property
     def holds(self) -> bool:
@@ -45,16 +47,25 @@ class Gain:
 
 def growth(worker: Worker) -> list[Growth]:
     """Every size in turn; the large ones once, the small ones as often as their noise wants it."""
+    program = build_limit()
     table = []
-    for question in ("metadata", "paths", "needle"):
-        by_size = {}
+    for question, mode in (("metadata", "stat"), ("paths", "walk"), ("needle", "scan")):
+        ours, limit = {}, {}
         for size in SIZES:
             tree = str(trees.generated(size))
             rounds = 3 if size >= SIZES[-1] else 7
             worker.ask(question, tree)
-            by_size[size] = statistics.median(worker.ask(question, tree)[0] for _ in range(rounds)) / size * 1e6
-        table.append(Growth(question, by_size))
+            ours[size] = statistics.median(worker.ask(question, tree)[0] for _ in range(rounds)) / size * 1e6
+            if program:
+                limit[size] = statistics.median(seconds_of(program, mode, tree) for _ in range(rounds)) / size * 1e6
+        table.append(Growth(question, ours, limit))
     return table
+
+
+def seconds_of(program: str, mode: str, tree: str, threads: int = THREADS) -> float:
+    """What the physical limit says of its own time."""
+    said = subprocess.run([program, mode, tree, str(threads)], stdout=subprocess.PIPE, check=True)
+    return float(said.stdout.split()[-2])
 
 
 def gains(worker: Worker, linux: str, rounds: int) -> list[Gain]:
@@ -68,8 +79,7 @@ def gains(worker: Worker, linux: str, rounds: int) -> list[Gain]:
                 ours = worker.ask(f"{question}, {threads} threads", linux)[0]
                 seconds.setdefault(("ours", threads), []).append(ours)
                 if program:
-                    said = subprocess.run([program, mode, linux, str(threads)], stdout=subprocess.PIPE, check=True)
-                    seconds.setdefault(("limit", threads), []).append(float(said.stdout.split()[-2]))
+                    seconds.setdefault(("limit", threads), []).append(seconds_of(program, mode, linux, threads))
         middle = {key: statistics.median(values) for key, values in seconds.items()}
         limit = middle[("limit", 1)] / middle[("limit", 2)] if program else 0.0
         table.append(Gain(question, middle[("ours", 1)] / middle[("ours", 2)], limit))

@@ -114,9 +114,11 @@ def markdown(report: Report) -> str:
         head = ["peak above Python with Polars and us", "MiB", "at most", "holds"]
         parts += ["### Memory", "", *_table(head, lines, 1)]
     if report.growth:
-        lines = [
-            [g.question, *(f"{g.microseconds[size]:.2f}" for size in SIZES), _verdict(g.holds)] for g in report.growth
-        ]
+        lines = []
+        for g in report.growth:
+            lines.append([g.question, *(f"{g.microseconds[size]:.2f}" for size in SIZES), _verdict(g.holds)])
+            if g.limit:
+                lines.append([f"limit for {g.question}", *(f"{g.limit[size]:.2f}" for size in SIZES), ""])
         head = ["microseconds a file", *(f"{size:,} files" for size in SIZES), f"flat within {MOST_GROWTH}"]
         parts += ["### Growth", "", *_table(head, lines, 1)]
     if report.gains:
