@@ -113,7 +113,9 @@ _WALK: dict[str, Option] = {
     "one_file_system": Option(False, "bool", "do not enter folders that lie on another file system"),
     "absolute_paths": Option(False, "bool", "give `path` from the root, instead of joined to the source as written"),
     "ordered": Option(True, "bool", "rows by path, in byte order of its components; False: as they come"),
-    "threads": Option(None, "int", "at most so many workers, and never more than 256; None: one a core, up to 30 more while a disk is awaited"),
+    "threads": Option(
+        None, "int", "at most so many workers, never above 256; None: one a core, up to 30 more for a slow disk"
+    ),
     "time_limit": Option(None, "seconds", "stop then, and give what is finished; coverage says `not_reached`"),
     "cancel": Option(None, "CancelToken", "stop when `cancel()` is called on it, from any thread"),
 }

@@ -12,7 +12,18 @@ import pytest
 
 FOLDERS = 20
 # What threads say to each other, and what an allocator asks for, depends on the hour.
-NOT_OF_A_FILE = {"total", "futex", "brk", "mmap", "munmap", "mremap", "madvise", "sched_yield", "restart_syscall", "mprotect"}
+NOT_OF_A_FILE = {
+    "total",
+    "futex",
+    "brk",
+    "mmap",
+    "munmap",
+    "mremap",
+    "madvise",
+    "sched_yield",
+    "restart_syscall",
+    "mprotect",
+}
 WORK = {
     "paths": "vfo.scan_files(source).select('path').collect()",
     "metadata": "vfo.scan_files(source).collect()",
