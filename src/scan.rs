@@ -17,6 +17,7 @@ mod read_text;
 mod request;
 mod schedule;
 mod search;
+mod share;
 mod signal;
 mod source;
 mod summary;

@@ -14,10 +14,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::buffered::{self, ReadBuffer};
 use super::mmap::MappedFile;
 use super::root::{self, FileKind, FileStatus, TimeSpec};
+use super::shared_read::{Helpers, Owner, Preview, STRETCH_BYTES, SharedRead, Taken};
 use super::strategy::{Strategy, Thresholds};
 use super::stream;
 use crate::fail_point::FailPoint;
 
+/// What says how a file is encoded.
+const HEAD: usize = 4;
+/// Files above this are worth the help of others.
+const SHARED_FROM: u64 = 8 * STRETCH_BYTES as u64;
 /// What is read before anything is asked. It fits into a core's own cache, and holds all but a few files of a tree.
 const FIRST_READ: usize = 256 << 10;
 /// Two writes closer than this may carry the same time (a tick of the kernel's clock is at most 10 ms).
@@ -51,6 +56,10 @@ pub struct Chunk<'a> {
     pub last: bool,
     /// Whether they are the whole file.
     pub whole: bool,
+    /// How many of them were shown before: the byte before the lines that a shared read hands over.
+    pub repeated: usize,
+    /// What a look at them found: then they are whole lines, in a shared read.
+    pub preview: Option<Preview>,
     map: Option<Mapped<'a>>,
 }
 
@@ -66,7 +75,11 @@ impl<'a> Chunk<'a> {
     /// A whole content that lies in memory already.
     #[must_use]
     pub fn of_bytes(bytes: &'a [u8]) -> Self {
-        Self { bytes, offset: 0, last: true, whole: true, map: None }
+        Self { bytes, offset: 0, last: true, whole: true, repeated: 0, preview: None, map: None }
+    }
+
+    fn of_stream(bytes: &'a [u8], offset: u64, last: bool) -> Self {
+        Self { bytes, offset, last, whole: last && offset == 0, repeated: 0, preview: None, map: None }
     }
 
     /// Whether what was read from these bytes so far was the file's.
@@ -97,6 +110,14 @@ pub struct ReadReport {
 /// Takes the chunks of one file, in order; the last one is marked.
 pub type Sink<'a> = &'a mut dyn FnMut(&Chunk<'_>) -> ControlFlow<()>;
 
+/// What a reading needs besides the file.
+#[derive(Clone, Copy)]
+struct ReadWith<'a> {
+    helpers: Option<&'a dyn Helpers>,
+    /// The caller wants to know of every change, and this ends the wait for a file to be quiet.
+    checked: Option<Stopped<'a>>,
+}
+
 /// Reads one file after the other with buffers that it keeps. One a worker.
 #[derive(Debug)]
 pub struct ContentReader {
@@ -125,15 +146,32 @@ impl ContentReader {
     /// # Errors
     /// Whatever the system reports, and `InvalidInput` for what is no regular file.
     pub fn read(&mut self, file: BorrowedFd<'_>, short_read_is_end: bool, sink: Sink<'_>) -> io::Result<ReadReport> {
+        self.read_with(None, file, short_read_is_end, sink)
+    }
+
+    /// The same, where others may help with what is streamed: `helpers` are called if they want to see the file in
+    /// whole lines, and then each chunk has a [`Chunk::preview`]. From a line on that is too long for that, chunks come
+    /// without one again, the first of them with the byte before the line.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_with(
+        &mut self,
+        helpers: Option<&dyn Helpers>,
+        file: BorrowedFd<'_>,
+        short_read_is_end: bool,
+        sink: Sink<'_>,
+    ) -> io::Result<ReadReport> {
+        let with = ReadWith { helpers, checked: None };
         if self.thresholds.forced.is_some() {
-            return self.read_described(file, short_read_is_end, None, 0, sink);
+            return self.read_described(file, short_read_is_end, &with, 0, sink);
         }
         // A file that is smaller than the buffer ends in it; one that fills it may be large enough for a map.
         let room = usize::try_from(self.thresholds.mmap_from).unwrap_or(usize::MAX).clamp(1, FIRST_READ);
         let bytes = self.buffer.with_len(room, 0)?;
         let filled = buffered::fill(file, bytes, 0, 0, short_read_is_end)?;
         if !filled.ended {
-            return self.read_described(file, short_read_is_end, None, filled.len, sink);
+            return self.read_described(file, short_read_is_end, &with, filled.len, sink);
         }
         let _ = sink(&Chunk::of_bytes(&bytes[..filled.len]));
         Ok(ReadReport { strategy: Strategy::Buffered, bytes: filled.len as u64, status: None, changed: false })
@@ -153,7 +191,8 @@ impl ContentReader {
         stopped: Stopped<'_>,
         sink: Sink<'_>,
     ) -> io::Result<ReadReport> {
-        self.read_described(file, short_read_is_end, Some(stopped), 0, sink)
+        let with = ReadWith { helpers: None, checked: Some(stopped) };
+        self.read_described(file, short_read_is_end, &with, 0, sink)
     }
 
     /// Reads a whole file into memory of its own, with [`ReadReport::changed`] promised whatever the size.
@@ -196,7 +235,7 @@ impl ContentReader {
         &mut self,
         file: BorrowedFd<'_>,
         short_read_is_end: bool,
-        checked: Option<Stopped<'_>>,
+        with: &ReadWith<'_>,
         read: usize,
         sink: Sink<'_>,
     ) -> io::Result<ReadReport> {
@@ -210,9 +249,9 @@ impl ContentReader {
             _ if made_up => Strategy::Stream,
             strategy => strategy,
         };
-        let promised =
-            !made_up && (checked.is_some() || strategy == Strategy::Mmap || status.size >= self.thresholds.mmap_from);
-        let before = match checked {
+        let promised = !made_up
+            && (with.checked.is_some() || strategy == Strategy::Mmap || status.size >= self.thresholds.mmap_from);
+        let before = match with.checked {
             _ if !promised => Observation::of(status),
             Some(stopped) => Observation::settled(file, status, Duration::MAX, stopped)?,
             None => Observation::settled(file, status, MOST_SEARCH_WAIT, &|| false)?,
@@ -244,13 +283,16 @@ impl ContentReader {
                 bytes.len() as u64
             }
             Strategy::Stream => {
-                let end = short_read_is_end.then_some(status.size);
-                let mut emit = |bytes: &[u8], offset, last| {
-                    let flow = sink(&Chunk { bytes, offset, last, whole: last && offset == 0, map: None });
+                let mut sink = |chunk: &Chunk<'_>| {
+                    let flow = sink(chunk);
                     stopped |= flow.is_break();
                     flow
                 };
-                stream::read_chunks(file, &mut self.buffer, keep, self.thresholds.chunk_bytes, end, &mut emit)?
+                let helpers = with.helpers.filter(|_| short_read_is_end && status.size > SHARED_FROM);
+                match helpers {
+                    Some(helpers) => self.read_shared(file, status.size, helpers, &mut sink)?,
+                    None => self.read_stream(file, keep, (0, short_read_is_end.then_some(status.size)), &mut sink)?,
+                }
             }
         };
         let wrong_length = short_read_is_end && !stopped && bytes != status.size;
@@ -258,6 +300,58 @@ impl ContentReader {
         drop(map);
         self.give_back();
         Ok(ReadReport { strategy, bytes, status: Some(status), changed })
+    }
+
+    fn read_stream(
+        &mut self,
+        file: BorrowedFd<'_>,
+        keep: usize,
+        range: (u64, Option<u64>),
+        sink: Sink<'_>,
+    ) -> io::Result<u64> {
+        let mut emit = |bytes: &[u8], offset, last| {
+            let repeated = usize::from(offset > 0 && offset == range.0);
+            sink(&Chunk { repeated, ..Chunk::of_stream(bytes, offset, last) })
+        };
+        stream::read_chunks(file, &mut self.buffer, keep, self.thresholds.chunk_bytes, range, &mut emit)
+    }
+
+    /// Reads a large file in stretches of whole lines, with others if they have nothing better to do. Returns where it
+    /// ended.
+    fn read_shared(
+        &mut self,
+        file: BorrowedFd<'_>,
+        size: u64,
+        helpers: &dyn Helpers,
+        sink: Sink<'_>,
+    ) -> io::Result<u64> {
+        let head = self.buffer.with_len(HEAD, 0)?;
+        let filled = buffered::fill(file, head, 0, 0, true)?;
+        let Some(make_look) = helpers.look_at(&head[..filled.len]) else {
+            return self.read_stream(file, 0, (0, Some(size)), sink);
+        };
+        let shared = SharedRead::new(file, size, STRETCH_BYTES, make_look)?;
+        helpers.call(std::sync::Arc::clone(&shared));
+        let mut owner = Owner::new(shared);
+        let mut end = 0;
+        loop {
+            match owner.take()? {
+                Taken::Lines(stretch) => {
+                    let (bytes, preview) = (stretch.bytes(), Some(stretch.preview));
+                    end = stretch.offset + bytes.len() as u64;
+                    let chunk = Chunk::of_stream(bytes, stretch.offset, stretch.last);
+                    if sink(&Chunk { repeated: stretch.before, preview, ..chunk }).is_break() {
+                        return Ok(end);
+                    }
+                    owner.give_back(stretch);
+                }
+                Taken::Rest(line) => {
+                    drop(owner);
+                    return self.read_stream(file, 0, (line.saturating_sub(1), Some(size)), sink);
+                }
+                Taken::End => return Ok(end),
+            }
+        }
     }
 
     /// A buffer that one forced or growing file needed is not kept for the rest of the worker's life.

@@ -3,6 +3,7 @@
 //! - [`root`]: a folder's handle, and what is opened and described relative to one.
 //! - [`strategy`]: which reader a size gets.
 //! - `buffered`, [`mmap`], `stream`: the three readers.
+//! - [`shared_read`]: a streamed file that several threads read at once.
 //! - [`content`]: the three behind one interface.
 //! - [`decode`]: bytes become text, with a way back to raw offsets.
 //! - [`hash`]: BLAKE3 over any reader.
@@ -16,6 +17,7 @@ pub mod decode;
 pub mod hash;
 pub mod mmap;
 pub mod root;
+pub mod shared_read;
 pub mod strategy;
 mod stream;
 pub mod whole;

@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Takes a chunk's bytes, its offset and whether it is the last.
 pub(super) type Emit<'a> = &'a mut dyn FnMut(&[u8], u64, bool) -> ControlFlow<()>;
 
-/// Reads `file` in chunks and hands each to `emit(bytes, offset, last)`; returns how many bytes it handed out.
+/// Reads `file` from `start` on in chunks and hands each to `emit(bytes, offset, last)`; returns where it ended.
 ///
 /// The first `keep` bytes of `buffer` have been read already. `end` is where to stop, if that is known. There is always
 /// exactly one last chunk, which may be empty, unless `emit` stops before it.
@@ -28,14 +28,14 @@ pub(super) fn read_chunks(
     buffer: &mut ReadBuffer,
     keep: usize,
     chunk_bytes: usize,
-    end: Option<u64>,
+    (start, end): (u64, Option<u64>),
     emit: Emit<'_>,
 ) -> io::Result<u64> {
     // Twice the read-ahead; a file system that has no use for the advice may refuse it.
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
     let chunk_bytes = chunk_bytes.max(keep).max(1);
     let mut keep = keep;
-    let mut offset = 0;
+    let mut offset = start;
     loop {
         let left = end.map_or(u64::MAX, |end| end - offset);
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(chunk_bytes).max(keep);
@@ -112,7 +112,7 @@ mod tests {
                     buffer.with_len(keep, 0).unwrap().copy_from_slice(&content[..keep]);
                     let (mut seen, mut lasts) = (Vec::new(), Vec::new());
                     let handed =
-                        read_chunks(file.as_fd(), &mut buffer, keep, chunk_bytes, end, &mut |bytes, at, last| {
+                        read_chunks(file.as_fd(), &mut buffer, keep, chunk_bytes, (0, end), &mut |bytes, at, last| {
                             assert_eq!(at, seen.len() as u64);
                             assert!(bytes.len() <= chunk_bytes.max(keep));
                             seen.extend_from_slice(bytes);
@@ -131,7 +131,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[1; 100]).unwrap();
         let mut calls = 0;
-        let handed = read_chunks(file.as_fd(), &mut ReadBuffer::default(), 0, 10, Some(100), &mut |_, _, _| {
+        let handed = read_chunks(file.as_fd(), &mut ReadBuffer::default(), 0, 10, (0, Some(100)), &mut |_, _, _| {
             calls += 1;
             if calls == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

@@ -125,6 +125,11 @@ impl<'a> Pace<'a> {
         self.waited += waited;
     }
 
+    /// Whether this worker is one more than cores.
+    pub fn is_hired(&self) -> bool {
+        self.hired.is_some()
+    }
+
     /// Whether this worker was hired, and there is no more need of it.
     pub fn leaves(&self) -> bool {
         self.leaves
@@ -204,10 +209,10 @@ mod tests {
 
     impl Operate for Nothing {
         fn begin(&mut self, _: &Control, _: Option<u64>) {}
-        fn work(&mut self, _: &Item<'_>, _: &Control, _: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+        fn work(&mut self, _: &Item<'_>, _: &Control, _: &dyn Outbox) -> Result<ControlFlow<()>> {
             Ok(ControlFlow::Continue(()))
         }
-        fn finish(&mut self, _: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+        fn finish(&mut self, _: &dyn Outbox) -> Result<ControlFlow<()>> {
             Ok(ControlFlow::Continue(()))
         }
     }

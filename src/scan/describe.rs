@@ -16,11 +16,6 @@ use crate::io::strategy::Thresholds;
 use crate::search::walk::{Note, Role};
 use crate::table::{FileRow, FilesBuilder, Projection, Status, Table};
 
-/// A batch ends when it has so many rows or bytes.
-pub(super) const MOST_ROWS: usize = 65_536;
-/// See [`MOST_ROWS`].
-pub(super) const MOST_BYTES: usize = 16 << 20;
-
 /// Describes entries.
 pub struct DescribeOperation {
     builder: FilesBuilder,
@@ -47,7 +42,7 @@ impl DescribeOperation {
     }
 
     /// The scan stopped before this entry: a row that says so, because the files table has no ledger beside it.
-    fn push_unreached(&mut self, item: &Item<'_>, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+    fn push_unreached(&mut self, item: &Item<'_>, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
         self.summary.count(Status::NotReached);
         let path = item.listing.path(item.entry);
         self.builder.push(&FileRow {
@@ -62,12 +57,12 @@ impl DescribeOperation {
         self.flush_if_full(outbox)
     }
 
-    fn flush_if_full(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
-        let is_full = self.builder.rows() >= MOST_ROWS || self.builder.bytes() >= MOST_BYTES;
+    fn flush_if_full(&mut self, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
+        let is_full = outbox.batch_limit().is_reached(self.builder.rows(), self.builder.bytes());
         if is_full { self.flush(outbox) } else { Ok(ControlFlow::Continue(())) }
     }
 
-    fn flush(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+    fn flush(&mut self, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
         let summary = std::mem::take(&mut self.summary);
         let mut batches = Vec::new();
         if self.builder.rows() > 0 {
@@ -102,7 +97,7 @@ pub(super) fn status_of_entry(item: &Item<'_>, follow: bool) -> Result<FileStatu
 impl Operate for DescribeOperation {
     fn begin(&mut self, _control: &Control, _exact_hits: Option<u64>) {}
 
-    fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+    fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
         if item.reach != Reach::Full || item.listing.unreached {
             return self.push_unreached(item, outbox);
         }
@@ -159,7 +154,7 @@ impl Operate for DescribeOperation {
         self.flush_if_full(outbox)
     }
 
-    fn finish(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+    fn finish(&mut self, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
         self.flush(outbox)
     }
 }

@@ -8,7 +8,7 @@ use memchr::memchr_iter;
 use super::control::{Control, Reach};
 use super::options::SearchOptions;
 use super::summary::Summary;
-use super::worker::{Outbox, Output};
+use super::worker::{BatchLimit, Outbox, Output};
 use crate::error::Error;
 use crate::io::content::Chunk;
 use crate::io::counters;
@@ -39,8 +39,9 @@ impl HitRows {
         Self { builder, needs_status, most_rows: FIRST_ROWS }
     }
 
-    fn is_full(&self) -> bool {
-        self.builder.rows() >= self.most_rows || self.builder.bytes() >= super::describe::MOST_BYTES
+    fn is_full(&self, limit: BatchLimit) -> bool {
+        BatchLimit { rows: self.most_rows.min(limit.rows), ..limit }
+            .is_reached(self.builder.rows(), self.builder.bytes())
     }
 }
 
@@ -140,7 +141,7 @@ pub struct RowSink<'a, 'o> {
     rows: Option<&'a mut HitRows>,
     chunk: &'a Chunk<'a>,
     offsets: Offsets<'a>,
-    outbox: &'o mut dyn Outbox,
+    outbox: &'o dyn Outbox,
     line: Option<Range<usize>>,
     /// How many characters of `line` lie before which offset.
     counted: (usize, i64),
@@ -154,7 +155,7 @@ impl<'a, 'o> RowSink<'a, 'o> {
         rows: Option<&'a mut HitRows>,
         chunk: &'a Chunk<'a>,
         offsets: Offsets<'a>,
-        outbox: &'o mut dyn Outbox,
+        outbox: &'o dyn Outbox,
     ) -> Self {
         Self { file, hits, rows, chunk, offsets, outbox, line: None, counted: (0, 0) }
     }
@@ -192,7 +193,7 @@ impl<'a, 'o> RowSink<'a, 'o> {
             return ControlFlow::Break(());
         }
         let Some(rows) = self.rows.as_mut() else { return ControlFlow::Continue(()) };
-        rows.most_rows = (rows.most_rows * 2).min(super::describe::MOST_ROWS);
+        rows.most_rows = rows.most_rows.saturating_mul(2);
         match rows.builder.finish() {
             Ok(batch) => {
                 let output = Output { batches: vec![(Table::Hits, batch)], summary: Summary::default() };
@@ -295,7 +296,7 @@ impl HitSink for RowSink<'_, '_> {
             needs_status.then(|| status_of(handle).ok()).flatten()
         });
         rows.builder.push(&FileOfHits { path: self.file.path, status: status.as_ref() }, &row);
-        if rows.is_full() { self.flush() } else { ControlFlow::Continue(()) }
+        if rows.is_full(self.outbox.batch_limit()) { self.flush() } else { ControlFlow::Continue(()) }
     }
 
     fn keep_going(&mut self) -> bool {

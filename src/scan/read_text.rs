@@ -14,8 +14,9 @@ use super::options::SearchOptions;
 use super::worker::Outbox;
 use crate::io::content::Chunk;
 use crate::io::decode::{EncodingChoice, TextBuffer, TextEncoding};
+use crate::io::shared_read::Preview;
 use crate::search::pattern::Patterns;
-use crate::search::text::{SearchOptions as TextOptions, TextSearcher};
+use crate::search::text::{HitSink, SearchOptions as TextOptions, TextSearcher};
 use crate::search::window::{Window, WindowOptions, Windows};
 
 /// A NUL in so many first bytes says that the file is binary.
@@ -47,6 +48,8 @@ pub struct TextReader {
     decoded: Option<TextBuffer>,
     /// Text of `decoded` before this holds no NUL.
     checked_to: usize,
+    /// The number of the line that comes next, where the file is shared.
+    next_line: i64,
     stops_at_nul: bool,
     named: bool,
     outcome: TextOutcome,
@@ -83,6 +86,7 @@ impl TextReader {
             encoding: None,
             decoded: None,
             checked_to: 0,
+            next_line: 1,
             stops_at_nul: true,
             named: false,
             outcome: TextOutcome::default(),
@@ -110,14 +114,21 @@ impl TextReader {
         file: SearchedFile<'_>,
         hits: &mut FileHits,
         rows: Option<&mut HitRows>,
-        outbox: &mut dyn Outbox,
+        outbox: &dyn Outbox,
     ) -> ControlFlow<()> {
         let encoding = match self.encoding {
             Some(encoding) => encoding,
             None => self.first_chunk(chunk),
         };
+        if chunk.repeated > 0 && chunk.preview.is_none() {
+            self.windows = Windows::resuming(self.window_options, self.next_line);
+            self.checked_to = chunk.repeated;
+            self.decode_from(encoding, chunk.offset);
+        }
         let searched = catch_unwind(AssertUnwindSafe(|| {
-            if chunk.whole && encoding.is_utf8() {
+            if let Some(preview) = chunk.preview {
+                self.search_lines(chunk, preview, encoding.bom_bytes(), file, hits, rows, outbox)
+            } else if chunk.whole && encoding.is_utf8() {
                 self.search_whole(chunk, encoding.bom_bytes(), file, hits, rows, outbox)
             } else {
                 self.search_decoded(chunk, encoding, file, hits, rows, outbox)
@@ -138,15 +149,19 @@ impl TextReader {
         self.outcome.encoding = Some(encoding);
         self.windows = Windows::new(self.window_options);
         self.checked_to = 0;
+        self.next_line = 1;
         if !(chunk.whole && encoding.is_utf8()) {
-            let start = encoding.bom_bytes() as u64;
-            match &mut self.decoded {
-                Some(buffer) => buffer.reset(encoding, start),
-                None => self.decoded = Some(TextBuffer::new(encoding, start)),
-            }
+            self.decode_from(encoding, encoding.bom_bytes() as u64);
         }
         self.encoding = Some(encoding);
         encoding
+    }
+
+    fn decode_from(&mut self, encoding: TextEncoding, start: u64) {
+        match &mut self.decoded {
+            Some(buffer) => buffer.reset(encoding, start),
+            None => self.decoded = Some(TextBuffer::new(encoding, start)),
+        }
     }
 
     /// What of `text` is searched, given where its first NUL stands.
@@ -173,12 +188,43 @@ impl TextReader {
         file: SearchedFile<'_>,
         hits: &mut FileHits,
         rows: Option<&mut HitRows>,
-        outbox: &mut dyn Outbox,
+        outbox: &dyn Outbox,
     ) -> ControlFlow<()> {
         let text = &chunk.bytes[bom..];
         let end = self.before_nul(text, memchr(0, text), |at| (bom + at) as u64);
         let mut sink = RowSink::new(file, hits, rows, chunk, Offsets::Raw(bom as u64), outbox);
         self.searcher.search(&Window::whole(&text[..end]), &mut sink)
+    }
+
+    /// Searches the lines of a shared file, if the look at them found something in them.
+    // What a chunk is searched with is the same for all three.
+    #[allow(clippy::too_many_arguments)]
+    fn search_lines(
+        &mut self,
+        chunk: &Chunk<'_>,
+        preview: Preview,
+        bom: usize,
+        file: SearchedFile<'_>,
+        hits: &mut FileHits,
+        rows: Option<&mut HitRows>,
+        outbox: &dyn Outbox,
+    ) -> ControlFlow<()> {
+        let skipped = if chunk.offset == 0 { bom } else { 0 };
+        let text = &chunk.bytes[skipped..];
+        let start = chunk.offset + skipped as u64;
+        let first_line = self.next_line;
+        self.next_line += preview.newlines.cast_signed();
+        let mut sink = RowSink::new(file, hits, rows, chunk, Offsets::Raw(start), outbox);
+        if !preview.wanted {
+            return if sink.keep_going() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        }
+        let nul = memchr(0, &text[chunk.repeated..]).map(|at| chunk.repeated + at);
+        let end = self.before_nul(text, nul, |at| start + at as u64).max(chunk.repeated);
+        let is_end = chunk.last || self.outcome.ends_at_nul;
+        let search = chunk.repeated..end;
+        let window = Window { text: &text[..end], search, first_line, line_prefix_chars: 0, is_end };
+        let flow = self.searcher.search(&window, &mut sink);
+        if self.outcome.ends_at_nul { ControlFlow::Break(()) } else { flow }
     }
 
     fn search_decoded(
@@ -188,7 +234,7 @@ impl TextReader {
         file: SearchedFile<'_>,
         hits: &mut FileHits,
         mut rows: Option<&mut HitRows>,
-        outbox: &mut dyn Outbox,
+        outbox: &dyn Outbox,
     ) -> ControlFlow<()> {
         let Some(mut buffer) = self.decoded.take() else { return ControlFlow::Break(()) };
         let skipped = if chunk.offset == 0 { encoding.bom_bytes() } else { 0 };

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::control::{Control, Reach};
-use super::describe::{MOST_BYTES, MOST_ROWS, status_of_entry};
+use super::describe::status_of_entry;
 use super::hit_rows::{FileHits, HitRows, SearchedFile};
 use super::options::{BinaryFiles, ScanOptions, SearchOptions};
 use super::read_text::{TextOutcome, TextReader};
+use super::share::SharedSearch;
 use super::summary::Summary;
 use super::worker::{Item, Operate, Outbox, Output};
 use crate::error::{Error, ErrorKind, Result};
@@ -105,7 +106,7 @@ impl SearchOperation {
         }
     }
 
-    fn flush(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+    fn flush(&mut self, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
         let mut output = Output { batches: Vec::new(), summary: std::mem::take(&mut self.summary) };
         if let Some(hits) = self.hits.as_mut().filter(|hits| hits.builder.rows() > 0) {
             output.batches.push((Table::Hits, hits.builder.finish()?));
@@ -175,7 +176,7 @@ impl SearchOperation {
         None
     }
 
-    fn search(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<Verdict> {
+    fn search(&mut self, item: &Item<'_>, control: &Control, outbox: &dyn Outbox) -> Result<Verdict> {
         let path = item.listing.path(item.entry);
         let folder = match item.folder {
             Ok(folder) => folder,
@@ -203,8 +204,10 @@ impl SearchOperation {
         let stops_at_nul = self.options.binary == BinaryFiles::Stop;
         self.text.begin_file(stops_at_nul, item.listing.named);
         let (text, rows) = (&mut self.text, &mut self.hits);
-        let read = self.reader.read(handle.as_fd(), item.listing.folder.short_read_is_end, &mut |chunk| {
-            control.bytes.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
+        let helpers = SharedSearch { patterns: &self.patterns, options: &self.options, outbox };
+        let short_read_is_end = item.listing.folder.short_read_is_end;
+        let read = self.reader.read_with(Some(&helpers), handle.as_fd(), short_read_is_end, &mut |chunk| {
+            control.bytes.fetch_add((chunk.bytes.len() - chunk.repeated) as u64, Ordering::Relaxed);
             text.search(chunk, file, &mut hits, rows.as_mut(), outbox)
         });
         if let Some(defect) = hits.defect.take() {
@@ -299,7 +302,7 @@ impl Operate for SearchOperation {
         self.to_the_end = exact_hits.is_some();
     }
 
-    fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+    fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
         let mut verdict = match self.unopened(item) {
             Some(verdict) => verdict,
             None if self.opens_files => self.search(item, control, outbox)?,
@@ -308,14 +311,12 @@ impl Operate for SearchOperation {
         control.files.fetch_add(1, Ordering::Relaxed);
         control.hits.fetch_add(verdict.hits, Ordering::Relaxed);
         self.account(item, &mut verdict);
-        let full = self
-            .coverage
-            .as_ref()
-            .is_some_and(|coverage| coverage.rows() >= MOST_ROWS || coverage.bytes() >= MOST_BYTES);
+        let limit = outbox.batch_limit();
+        let full = self.coverage.as_ref().is_some_and(|coverage| limit.is_reached(coverage.rows(), coverage.bytes()));
         if full { self.flush(outbox) } else { Ok(ControlFlow::Continue(())) }
     }
 
-    fn finish(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>> {
+    fn finish(&mut self, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
         self.flush(outbox)
     }
 }

@@ -17,6 +17,7 @@ use super::signal::Signal;
 use super::summary::Summary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
+use crate::io::shared_read::SharedRead;
 use crate::search::walk::{Entry, Listing, ListingBuffers, Walker};
 use crate::table::Table;
 
@@ -35,10 +36,35 @@ impl Output {
     }
 }
 
-/// Where an operation hands its results.
+/// How large a batch becomes before it is handed over.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimit {
+    /// So many rows at the most.
+    pub rows: usize,
+    /// And about so many bytes.
+    pub bytes: usize,
+}
+
+impl BatchLimit {
+    /// Of a worker that has a core.
+    const OF_CORES: Self = Self { rows: 65_536, bytes: 16 << 20 };
+    /// Of a worker that was hired: there may be many of them, and all their batches together are to be no more.
+    const OF_HIRED: Self = Self { rows: 2_048, bytes: 512 << 10 };
+
+    /// Whether a batch of so many rows and bytes is handed over.
+    pub fn is_reached(self, rows: usize, bytes: usize) -> bool {
+        rows >= self.rows || bytes >= self.bytes
+    }
+}
+
+/// An operation's way to the rest of its scan.
 pub trait Outbox {
+    /// How large a batch becomes here.
+    fn batch_limit(&self) -> BatchLimit;
     /// Hand over a result; waits while too much is waiting to leave. Break: nobody wants more.
-    fn send(&mut self, output: Output) -> ControlFlow<()>;
+    fn send(&self, output: Output) -> ControlFlow<()>;
+    /// Here is something that workers may help with who have nothing else to do.
+    fn call_for_help(&self, work: Arc<SharedRead>);
 }
 
 /// An entry in front of an operation.
@@ -59,9 +85,9 @@ pub trait Operate: Send {
     /// A span begins. `exact_hits`: so many hits are left for it, and it is worked on to its end.
     fn begin(&mut self, control: &Control, exact_hits: Option<u64>);
     /// Work on one entry. A failure is a defect and ends the scan; what is wrong with a file is a row.
-    fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>>;
+    fn work(&mut self, item: &Item<'_>, control: &Control, outbox: &dyn Outbox) -> Result<ControlFlow<()>>;
     /// The span is over: hand over what is left.
-    fn finish(&mut self, outbox: &mut dyn Outbox) -> Result<ControlFlow<()>>;
+    fn finish(&mut self, outbox: &dyn Outbox) -> Result<ControlFlow<()>>;
 }
 
 /// Entries that wait for the caller to say which of them pass.
@@ -81,6 +107,16 @@ pub struct State {
     pub mask_requests: VecDeque<MaskRequest>,
     /// The first failure that ends the scan.
     pub failure: Option<Error>,
+    /// Large files that workers are reading, where others may help.
+    help_wanted: Vec<Arc<SharedRead>>,
+}
+
+/// What a worker does next.
+enum Next {
+    /// Its own task.
+    Task(Task),
+    /// Somebody else's.
+    Help(Arc<SharedRead>),
 }
 
 /// What workers and caller share.
@@ -108,7 +144,7 @@ impl State {
 impl Shared {
     /// The shared state over this work.
     pub fn new(control: Control, walker: Walker, crew: Crew, schedule: Schedule<Output>) -> Self {
-        let state = State { schedule, mask_requests: VecDeque::new(), failure: None };
+        let state = State { schedule, mask_requests: VecDeque::new(), failure: None, help_wanted: Vec::new() };
         Self { control, walker, crew, state: Mutex::new(state), work: Signal::default(), ready: Signal::default() }
     }
 
@@ -127,18 +163,22 @@ impl Shared {
         self.ready.notify_all();
     }
 
-    /// The next task; waits for one. `None`: there will be none.
-    fn next_task(&self, pace: &RefCell<Pace<'_>>) -> Option<Task> {
+    /// What to do next; waits for it. `None`: there will be nothing.
+    fn next(&self, pace: &RefCell<Pace<'_>>) -> Option<Next> {
         let mut state = self.state();
         loop {
             if self.control.reach() == Reach::Closed {
                 return None;
             }
             if let Some(task) = state.schedule.next_task() {
-                return Some(task);
+                return Some(Next::Task(task));
             }
             if state.schedule.is_over() {
                 return None;
+            }
+            state.help_wanted.retain(|work| !work.is_over());
+            if let Some(work) = state.help_wanted.first() {
+                return Some(Next::Help(Arc::clone(work)));
             }
             let since = Instant::now();
             state = self.work.wait(state, None);
@@ -155,7 +195,11 @@ struct SpanOutbox<'a, 'b> {
 }
 
 impl Outbox for SpanOutbox<'_, '_> {
-    fn send(&mut self, output: Output) -> ControlFlow<()> {
+    fn batch_limit(&self) -> BatchLimit {
+        if self.pace.borrow().is_hired() { BatchLimit::OF_HIRED } else { BatchLimit::OF_CORES }
+    }
+
+    fn send(&self, output: Output) -> ControlFlow<()> {
         let bytes = output.bytes();
         let mut state = self.shared.state();
         while !state.schedule.admits(self.key) {
@@ -170,6 +214,11 @@ impl Outbox for SpanOutbox<'_, '_> {
         drop(state);
         self.shared.ready.notify_all();
         ControlFlow::Continue(())
+    }
+
+    fn call_for_help(&self, work: Arc<SharedRead>) {
+        self.shared.state().help_wanted.push(work);
+        self.shared.work.notify_all();
     }
 }
 
@@ -189,23 +238,27 @@ pub fn run(
     let mut buffers = ListingBuffers::default();
     let pace = RefCell::new(Pace::new(shared, hired));
     while !pace.borrow().leaves()
-        && let Some(task) = shared.next_task(&pace)
+        && let Some(next) = shared.next(&pace)
     {
-        let done = catch_unwind(AssertUnwindSafe(|| match task {
-            Task::List(key, pending) => {
+        let done = catch_unwind(AssertUnwindSafe(|| match next {
+            Next::Help(work) => {
+                pace.borrow_mut().add_wait(work.help());
+                Ok(())
+            }
+            Next::Task(Task::List(key, pending)) => {
                 let stopped = || matches!(shared.control.reach(), Reach::Stopped | Reach::Closed);
                 let listing = shared.walker.list(&pending, &mut buffers, &stopped);
                 shared.state().schedule.add_listing(&key, listing);
                 Ok(())
             }
-            Task::Describe(key, runs) => describe.as_mut().map_or(Ok(()), |describe| {
+            Next::Task(Task::Describe(key, runs)) => describe.as_mut().map_or(Ok(()), |describe| {
                 let rows = describe(&runs)?;
                 shared.state().mask_requests.push_back(MaskRequest { key, rows });
                 Ok(())
             }),
-            Task::Work(key, span) => {
-                let mut outbox = SpanOutbox { shared, key: &key, pace: &pace };
-                work_on(&span, operation.as_mut(), &shared.control, &mut outbox, &|| pace.borrow_mut().look())?;
+            Next::Task(Task::Work(key, span)) => {
+                let outbox = SpanOutbox { shared, key: &key, pace: &pace };
+                work_on(&span, operation.as_mut(), &shared.control, &outbox, &|| pace.borrow_mut().look())?;
                 shared.state().schedule.finish_span(&key);
                 Ok(())
             }
@@ -228,7 +281,7 @@ fn work_on(
     span: &SpanWork,
     operation: &mut dyn Operate,
     control: &Control,
-    outbox: &mut dyn Outbox,
+    outbox: &dyn Outbox,
     look: &dyn Fn(),
 ) -> Result<()> {
     operation.begin(control, span.exact_hits);

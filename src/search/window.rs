@@ -132,6 +132,13 @@ impl Windows {
         Self::with_limits(options, LINE_BYTES, OVERLAP_BYTES)
     }
 
+    /// For the rest of a file, where the lines before it were searched: the text begins with the one byte before the
+    /// line of this number.
+    #[must_use]
+    pub fn resuming(options: WindowOptions, line_number: i64) -> Self {
+        Self { searched_to: 1, line_number, ..Self::new(options) }
+    }
+
     fn with_limits(options: WindowOptions, line_bytes: usize, overlap_bytes: usize) -> Self {
         debug_assert!(line_bytes > 2 * overlap_bytes);
         Self {

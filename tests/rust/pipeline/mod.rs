@@ -1,6 +1,7 @@
 //! The one pipeline, compared with a naive oracle and pushed to its bounds.
 
 mod hostile;
+mod large;
 mod limits;
 mod links;
 mod oracle;
