@@ -10,7 +10,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Statx, StatxFlags, StatxTimestamp};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
 /// The longest path that one system call takes, without the NUL that ends it.
@@ -168,6 +168,24 @@ pub fn open_folder(at: BorrowedFd<'_>, path: &[u8], follow: bool) -> io::Result<
     open(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | link_flag(follow))
 }
 
+/// Opens the folder `path` below `at`, where it was found by a walk that followed no link: if there is one on the way
+/// now, somebody has put it there, and it is an error.
+///
+/// # Errors
+/// Whatever the system reports: `ELOOP` for a link, anywhere on the way.
+pub fn open_folder_below(at: BorrowedFd<'_>, path: &[u8]) -> io::Result<OwnedFd> {
+    let descent = descend(at, path)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::io::retry_on_intr(|| {
+        rustix::fs::openat2(descent.folder(at), descent.rest, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+    });
+    match opened {
+        // Before Linux 5.6, and in sandboxes that were made before it, only the last place can be watched.
+        Err(Errno::NOSYS | Errno::PERM) => open_folder(at, path, false),
+        other => Ok(other?),
+    }
+}
+
 /// Opens the content of the file `name` for reading, relative to `at`.
 ///
 /// Never waits: a pipe without a writer opens at once, a terminal does not become the controlling one. Opening a device
@@ -287,6 +305,21 @@ mod tests {
 
     fn folder(dir: &tempfile::TempDir) -> OwnedFd {
         open_folder(CWD, dir.path().as_os_str().as_bytes(), true).unwrap()
+    }
+
+    #[test]
+    fn a_link_anywhere_on_the_way_below_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = folder(&dir);
+        std::fs::create_dir_all(dir.path().join("real/inner/last")).unwrap();
+        std::os::unix::fs::symlink("inner", dir.path().join("real/link")).unwrap();
+        for path in ["real", "real/inner", "real/inner/last"] {
+            open_folder_below(root.as_fd(), path.as_bytes()).unwrap();
+        }
+        for path in ["real/link", "real/link/last"] {
+            let error = open_folder_below(root.as_fd(), path.as_bytes()).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(Errno::LOOP.raw_os_error()), "{path}");
+        }
     }
 
     #[test]

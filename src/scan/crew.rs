@@ -234,6 +234,7 @@ mod tests {
             keep_folders: false,
             keep_others: false,
             folder_status: false,
+            entry_status: false,
             content: false,
             focus: None,
         };

@@ -83,10 +83,13 @@ fn is_hidden(name: &[u8]) -> bool {
 pub(super) fn status_of_entry(item: &Item<'_>, follow: bool) -> Result<FileStatus> {
     if item.entry.role == Role::Own {
         let gone = || Error::new(ErrorKind::Io, "cannot describe folder");
-        return item.listing.status.ok_or_else(gone);
+        return item.listing.own_status.ok_or_else(gone);
+    }
+    if let Some(status) = item.listing.status(item.entry) {
+        return Ok(*status);
     }
     let name = item.listing.path_from_folder(item.entry);
-    let folder = item.folder.map_err(Clone::clone)?;
+    let folder = item.folder().map_err(Clone::clone)?;
     counters::FILES_DESCRIBED.add(1);
     // What the caller names is followed, unless it was to be described as the link that it is.
     let follow = follow || item.listing.named;
@@ -125,7 +128,7 @@ impl Operate for DescribeOperation {
         }
         let mut hash = None;
         if let (Some(hasher), FileKind::File, None) = (&mut self.hasher, kind, &failure) {
-            let hashed = item.folder.map_err(Clone::clone).and_then(|folder| {
+            let hashed = item.folder().map_err(Clone::clone).and_then(|folder| {
                 counters::FILES_OPENED.add(1);
                 let file =
                     open_content(folder, item.listing.path_from_folder(entry), self.follow || item.listing.named)

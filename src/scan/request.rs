@@ -135,6 +135,8 @@ impl ScanRequest {
     fn walk_options(&self, selection: &Selection) -> WalkOptions {
         let describes = matches!(self.operation, Operation::Describe { .. });
         let needs_status = selection.tables.iter().any(Projection::needs_status);
+        // What may be left out, or not be reached, is described when its turn comes.
+        let describes_all = needs_status && selection.mask_columns.is_none() && selection.n_rows.is_none();
         WalkOptions {
             follow_symlinks: self.options.follow_symlinks,
             max_depth: self.options.max_depth.map(i64::from),
@@ -144,6 +146,7 @@ impl ScanRequest {
             keep_folders: describes && self.options.filter.include.is_empty() && self.options.filter.types.is_empty(),
             keep_others: describes,
             folder_status: describes && needs_status,
+            entry_status: describes && describes_all,
             content: !describes || matches!(self.operation, Operation::Describe { blake3: true }),
             focus: self.options.focus.clone(),
         }

@@ -178,7 +178,7 @@ impl SearchOperation {
 
     fn search(&mut self, item: &Item<'_>, control: &Control, outbox: &dyn Outbox) -> Result<Verdict> {
         let path = item.listing.path(item.entry);
-        let folder = match item.folder {
+        let folder = match item.folder() {
             Ok(folder) => folder,
             Err(error) => return Ok(Verdict::failed(error)),
         };

@@ -1,6 +1,6 @@
 //! What every worker thread does: take the next task, list or work, and hand results over.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,7 +18,7 @@ use super::summary::Summary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::shared_read::SharedRead;
-use crate::search::walk::{Entry, Listing, ListingBuffers, Walker};
+use crate::search::walk::{Entry, Folder, FolderFd, Listing, ListingBuffers, Walker};
 use crate::table::Table;
 
 /// One result of a span: a batch of each table that has rows, and the counts that belong to them.
@@ -74,10 +74,38 @@ pub struct Item<'a> {
     pub listing: &'a Listing,
     /// The entry.
     pub entry: &'a Entry,
-    /// The handle of its folder, unless it could not be opened.
-    pub folder: std::result::Result<BorrowedFd<'a>, &'a Error>,
+    /// Its folder, which is opened when somebody asks for the handle.
+    folder: &'a OpenedOnce<'a>,
     /// How far the scan still goes.
     pub reach: Reach,
+}
+
+impl Item<'_> {
+    /// The handle of its folder.
+    ///
+    /// # Errors
+    /// Why the folder could not be opened, to all who ask.
+    pub fn folder(&self) -> std::result::Result<BorrowedFd<'_>, &Error> {
+        self.folder.handle.get_or_init(|| self.folder.open()).as_ref().map(AsFd::as_fd)
+    }
+}
+
+/// The folder of a run of entries.
+struct OpenedOnce<'a> {
+    folder: &'a Folder,
+    /// Whether the scan goes so far.
+    may_open: bool,
+    handle: OnceCell<Result<FolderFd<'a>>>,
+}
+
+impl<'a> OpenedOnce<'a> {
+    fn open(&self) -> Result<FolderFd<'a>> {
+        if self.may_open {
+            self.folder.open().map_err(|error| Error::io("open folder", &self.folder.shown, error))
+        } else {
+            Err(Error::new(ErrorKind::Cancelled, "not reached"))
+        }
+    }
 }
 
 /// What is done with entries. Each worker has its own.
@@ -328,18 +356,14 @@ pub fn each_entry(
             continue;
         }
         // With the limit on hits used up, files are still described.
-        let opened = if matches!(reach(), Reach::Full | Reach::Limit) {
-            run.listing.folder.open().map_err(|error| Error::io("open folder", &run.listing.folder.shown, error))
-        } else {
-            Err(Error::new(ErrorKind::Cancelled, "not reached"))
-        };
+        let may_open = matches!(reach(), Reach::Full | Reach::Limit);
+        let folder = OpenedOnce { folder: &run.listing.folder, may_open, handle: OnceCell::new() };
         for (_, entry) in entries.iter().enumerate().filter(|(at, _)| passes(*at)) {
             let reach = reach();
             if reach == Reach::Closed {
                 return ControlFlow::Break(());
             }
-            let folder = opened.as_ref().map(AsFd::as_fd);
-            visit(&Item { listing: &run.listing, entry, folder, reach })?;
+            visit(&Item { listing: &run.listing, entry, folder: &folder, reach })?;
         }
     }
     ControlFlow::Continue(())

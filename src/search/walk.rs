@@ -22,12 +22,15 @@ use super::{FolderRules, Problem};
 use crate::error::Error;
 use crate::fail_point::FailPoint;
 use crate::io::counters;
-use crate::io::root::{FileKind, FileStatus, is_known_disk, open_folder, status_at, status_of};
+use crate::io::root::{FileKind, FileStatus, is_known_disk, open_folder, open_folder_below, status_at, status_of};
 pub use entry_path::EntryPath;
 pub use folder::{CountedHandle, Folder, FolderFd, Source, measure_handle_budget, open_source};
 pub use listing::{Entry, Listing, Note, Role};
 use pending::FolderAt;
 pub use pending::PendingFolder;
+
+/// A folder of more entries than this is described by all workers together, and not by the one that lists it.
+const DESCRIBED_WITH_FOLDER: usize = 4096;
 
 /// Which entries of a folder are wanted, and how far the walk goes.
 #[derive(Debug, Clone)]
@@ -48,6 +51,8 @@ pub struct WalkOptions {
     pub keep_others: bool,
     /// The status of folders is wanted.
     pub folder_status: bool,
+    /// The status of all other entries is wanted: those of a folder are asked for while its handle is open.
+    pub entry_status: bool,
     /// The content of files is wanted: how it is read depends on the device they lie on.
     pub content: bool,
     /// Only entries on the way to this relative path.
@@ -82,6 +87,16 @@ impl Default for ListingBuffers {
         let entries = vec![MaybeUninit::uninit(); 64 << 10];
         Self { entries, raw: Vec::new(), names: Vec::new(), relative: Vec::new() }
     }
+}
+
+/// How a folder was reached.
+#[derive(Clone, Copy)]
+struct Reached<'a> {
+    above: &'a Folder,
+    name: &'a [u8],
+    /// The handle from which it was opened, and the path from there.
+    near: BorrowedFd<'a>,
+    path: &'a [u8],
 }
 
 impl Walker {
@@ -228,8 +243,8 @@ impl Walker {
             handle: None,
             outside: None,
         };
-        let above_fd = match above.open() {
-            Ok(fd) => fd,
+        let (near, is_parent) = match above.nearest() {
+            Ok(nearest) => nearest,
             Err(error) => return Some(self.failed(folder, error, None)),
         };
         if through_link {
@@ -242,14 +257,21 @@ impl Walker {
         } else {
             folder.outside = above.outside.as_ref().map(|canonical| [canonical, b"/".as_slice(), name].concat());
         }
-        let fd = open_folder(above_fd.as_fd(), name, through_link);
-        self.list_open(folder, fd, Some((above, above_fd.as_fd(), name)), buffers, stopped)
+        // Where the parent's handle had to be given up, the folder is opened from its source, at no more cost.
+        let from_source = folder.relative().strip_suffix(b"/").unwrap_or_default().to_vec();
+        let path = if is_parent { name } else { &from_source };
+        let fd = match (through_link || folder.outside.is_some(), is_parent) {
+            (false, false) => open_folder_below(near.as_fd(), path),
+            _ => open_folder(near.as_fd(), path, through_link),
+        };
+        let reached = Reached { above, name, near: near.as_fd(), path };
+        self.list_open(folder, fd, Some(reached), buffers, stopped)
     }
 
     fn failed(&self, folder: Folder, error: std::io::Error, status: Option<FileStatus>) -> Listing {
         let mut listing = Listing::empty(folder);
         listing.error = Some(Error::io("list folder", &listing.folder.shown, error));
-        listing.status = status;
+        listing.own_status = status;
         self.add_own(&mut listing, FileKind::Dir);
         listing
     }
@@ -264,14 +286,14 @@ impl Walker {
         &self,
         mut folder: Folder,
         fd: std::io::Result<OwnedFd>,
-        parent: Option<(&Folder, BorrowedFd<'_>, &[u8])>,
+        reached: Option<Reached<'_>>,
         buffers: &mut ListingBuffers,
         stopped: &dyn Fn() -> bool,
     ) -> Option<Listing> {
         let unfollowed = || {
-            parent
+            reached
                 .filter(|_| self.options.folder_status)
-                .and_then(|(_, parent, name)| status_at(parent, name, false).ok())
+                .and_then(|reached| status_at(reached.near, reached.path, false).ok())
         };
         let fd = match fd {
             Ok(fd) => fd,
@@ -299,20 +321,32 @@ impl Walker {
         if enters && !(self.options.one_file_system && crossed) {
             self.read_entries(&mut listing, fd.as_fd(), buffers, stopped)?;
             listing.sort();
+            if self.options.entry_status && listing.entries.len() <= DESCRIBED_WITH_FOLDER && !stopped() {
+                self.describe_entries(&mut listing, fd.as_fd());
+            }
         }
         let is_row = self.keeps_folders(&listing.folder) && listing.folder.depth > 1;
         if is_row || listing.error.is_some() {
             if enters {
-                listing.status = status.filter(|_| self.options.folder_status);
+                listing.own_status = status.filter(|_| self.options.folder_status);
                 self.add_own(&mut listing, FileKind::Dir);
-            } else if self.is_first(|| parent.map_or_else(Vec::new, |(above, _, name)| above.canonical(name))) {
+            } else if self.is_first(|| reached.map_or_else(Vec::new, |reached| reached.above.canonical(reached.name))) {
                 // A link to a folder that is listed elsewhere stays what it is.
-                listing.status = unfollowed();
+                listing.own_status = unfollowed();
                 listing.add_own(FileKind::Symlink);
             }
         }
         listing.folder.handle = CountedHandle::keep(fd);
         Some(listing)
+    }
+
+    fn describe_entries(&self, listing: &mut Listing, fd: BorrowedFd<'_>) {
+        listing.describe(|name, kind| {
+            let described = kind != FileKind::Unknown;
+            counters::FILES_DESCRIBED.add(u64::from(described));
+            let follow = self.options.follow_symlinks && kind != FileKind::Symlink;
+            described.then(|| status_at(fd, name, follow).ok()).flatten()
+        });
     }
 
     /// Whether a folder outside of the source is entered: once, and not where the walk comes by its real path.

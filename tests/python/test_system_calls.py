@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-FOLDERS = 20
 # The calls that name a file or use a descriptor. What threads, clocks and allocators ask for depends on the hour.
 OF_FILES = "trace=%file,%desc"
 NOT_OF_A_FILE = {"total", "mmap", "ioctl", "epoll_wait", "epoll_pwait", "poll", "ppoll", "write"}
@@ -61,26 +60,52 @@ def traced(source: Path, work: str, folder: Path) -> Counter[str]:
     return found
 
 
-def tree(root: Path, files: int) -> Path:
+def tree(root: Path, files: int, folders: int) -> Path:
     for number in range(files):
-        folder = root / f"{number % FOLDERS:02}"
+        folder = root / f"{number % folders:04}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number:06}.txt").write_bytes(b"one line\n")
     return root
 
 
-@pytest.mark.parametrize("name", WORK)
-def test_a_file_costs_no_more_calls_than_it_did(name: str, tmp_path: Path) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    few, many = 1_000, 3_000
-    small, large = tree(tmp_path / "small", few), tree(tmp_path / "large", many)
+# The same by folder, of one file each: the folder is opened, once, listed to its end, and closed.
+A_FOLDER: dict[str, dict[str, float]] = {
+    "paths": {"open": 1, "getdents64": 2, "close": 1},
+    "metadata": {"open": 1, "getdents64": 2, "close": 1, "statx": 2},
+}
+
+
+def costs_of(work: str, trees: tuple[Path, Path], further: int, folder: Path) -> dict[str, float]:
+    """The calls that each of so many further files, or folders, costs; those of a batch or the process fall away."""
     try:
-        before = traced(small, WORK[name], tmp_path)
+        before, after = (traced(tree, work, folder) for tree in trees)
     except subprocess.CalledProcessError as error:
         pytest.skip(f"strace may not trace here: {error}")
-    after = traced(large, WORK[name], tmp_path)
-    further = {call: (after[call] - before[call]) / (many - few) / 3 for call in after}
-    costs = {call: round(each, 2) for call, each in further.items() if each > ONE_IN_TEN}
-    allowed = A_FILE[name]
-    assert {call: each for call, each in costs.items() if each > allowed.get(call, 0) + ONE_IN_TEN} == {}
+    costs = {call: round((after[call] - before[call]) / further / 3, 2) for call in after}
+    return {call: each for call, each in costs.items() if each > ONE_IN_TEN}
+
+
+def above(costs: dict[str, float], allowed: dict[str, float]) -> dict[str, float]:
+    return {call: each for call, each in costs.items() if each > allowed.get(call, 0) + ONE_IN_TEN}
+
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+@needs_strace
+@pytest.mark.parametrize("name", WORK)
+def test_a_file_costs_no_more_calls_than_it_did(name: str, tmp_path: Path) -> None:
+    few, many = 1_000, 3_000
+    trees = tree(tmp_path / "small", few, folders=20), tree(tmp_path / "large", many, folders=20)
+    assert above(costs_of(WORK[name], trees, many - few, tmp_path), A_FILE[name]) == {}
+
+
+@needs_strace
+@pytest.mark.parametrize("name", A_FOLDER)
+def test_a_folder_costs_no_more_calls_than_it_did(name: str, tmp_path: Path) -> None:
+    """Of more folders than handles are kept open."""
+    few, many = 1_000, 3_000
+    trees = tree(tmp_path / "small", few, folders=few), tree(tmp_path / "large", many, folders=many)
+    costs = costs_of(WORK[name], trees, many - few, tmp_path)
+    costs["open"] = costs.pop("openat", 0) + costs.pop("openat2", 0)
+    assert above(costs, A_FOLDER[name]) == {}

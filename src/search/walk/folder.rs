@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
-use crate::io::root::open_folder;
+use crate::io::root::{open_folder, open_folder_below};
 use crate::search::{Filter, FolderRules};
 
 /// Where a walk starts.
@@ -186,10 +186,20 @@ impl Folder {
         let root = self.source.open()?;
         match self.relative() {
             b"" => Ok(root),
-            relative => {
-                let follow = self.outside.is_some();
-                open_folder(root.as_fd(), &relative[..relative.len() - 1], follow).map(FolderFd::Opened)
-            }
+            relative => self.open_below(root.as_fd(), &relative[..relative.len() - 1]).map(FolderFd::Opened),
+        }
+    }
+
+    /// Opens a folder that the walk reached by this path, without links unless it has left its source.
+    fn open_below(&self, at: BorrowedFd<'_>, path: &[u8]) -> std::io::Result<OwnedFd> {
+        if self.outside.is_some() { open_folder(at, path, true) } else { open_folder_below(at, path) }
+    }
+
+    /// The nearest handle that is open, and whether it is this folder's own.
+    pub(super) fn nearest(&self) -> std::io::Result<(FolderFd<'_>, bool)> {
+        match &self.handle {
+            Some(CountedHandle(fd)) => Ok((FolderFd::Kept(fd.as_fd()), true)),
+            None => Ok((self.source.open()?, false)),
         }
     }
 }

@@ -43,7 +43,12 @@ pub struct Entry {
     pub kind: FileKind,
     /// What is to be done with it.
     pub role: Role,
+    /// Where its status stands, if it is known.
+    status: u32,
 }
+
+/// No status is known.
+const UNKNOWN: u32 = u32::MAX;
 
 /// A folder's entries, sorted by the bytes of their names.
 #[derive(Debug)]
@@ -51,12 +56,13 @@ pub struct Listing {
     /// The folder.
     pub folder: Folder,
     /// The folder's own status, if it is wanted.
-    pub status: Option<FileStatus>,
+    pub own_status: Option<FileStatus>,
     /// Why the folder could not be listed, or not to its end.
     pub error: Option<Error>,
     /// The entries in order; the first is the folder itself where folders are rows or it has an error.
     pub entries: Vec<Entry>,
     names: Vec<u8>,
+    statuses: Vec<FileStatus>,
     notes: BTreeMap<u32, Note>,
     folder_is_text: bool,
     /// Whether the entries were named by the caller.
@@ -80,6 +86,25 @@ impl Listing {
                 name.strip_prefix(self.folder.shown.as_slice()).unwrap_or(name)
             }
             (_, name) => name,
+        }
+    }
+
+    /// The status of an entry, if the walk has asked for it already.
+    #[must_use]
+    pub fn status(&self, entry: &Entry) -> Option<&FileStatus> {
+        self.statuses.get(entry.status as usize)
+    }
+
+    /// Describe what is wanted, as `of` says; what it cannot describe stays unknown.
+    pub(super) fn describe(&mut self, of: impl Fn(&[u8], FileKind) -> Option<FileStatus>) {
+        let Self { entries, names, statuses, .. } = self;
+        statuses.reserve_exact(entries.len());
+        for entry in entries.iter_mut().filter(|entry| entry.role == Role::Wanted) {
+            let name = &names[entry.start as usize..(entry.start + entry.length) as usize];
+            if let Some(status) = of(name, entry.kind) {
+                entry.status = u32::try_from(statuses.len()).unwrap_or(UNKNOWN);
+                statuses.push(status);
+            }
         }
     }
 
@@ -128,10 +153,11 @@ impl Listing {
         Self {
             folder_is_text: std::str::from_utf8(&folder.shown).is_ok(),
             folder,
-            status: None,
+            own_status: None,
             error: None,
             entries: Vec::new(),
             names: Vec::new(),
+            statuses: Vec::new(),
             notes: BTreeMap::new(),
             named: false,
             unreached: false,
@@ -150,7 +176,7 @@ impl Listing {
         let start = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
         self.names.extend_from_slice(name);
-        self.entries.push(Entry { start, length, kind, role });
+        self.entries.push(Entry { start, length, kind, role, status: UNKNOWN });
     }
 
     pub(super) fn add_noted(&mut self, name: &[u8], kind: FileKind, note: Note) {
@@ -161,7 +187,7 @@ impl Listing {
 
     /// The folder's own row, at the head.
     pub(super) fn add_own(&mut self, kind: FileKind) {
-        self.entries.insert(0, Entry { start: u32::MAX, length: 0, kind, role: Role::Own });
+        self.entries.insert(0, Entry { start: u32::MAX, length: 0, kind, role: Role::Own, status: UNKNOWN });
     }
 
     pub(super) fn sort(&mut self) {
