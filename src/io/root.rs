@@ -88,8 +88,12 @@ impl TimeSpec {
     /// Nanoseconds since 1970, or `None` where that does not fit (before 1677 or after 2262).
     #[must_use]
     pub fn as_nanoseconds(self) -> Option<i64> {
-        let nanoseconds = i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos);
-        i64::try_from(nanoseconds).ok()
+        let nanos = i64::from(self.nanos);
+        match self.seconds.checked_mul(1_000_000_000).and_then(|seconds| seconds.checked_add(nanos)) {
+            // In the last second that fits, the seconds alone do not.
+            None => i64::try_from(i128::from(self.seconds) * 1_000_000_000 + i128::from(nanos)).ok(),
+            fits => fits,
+        }
     }
 }
 
@@ -409,5 +413,7 @@ mod tests {
     fn times_outside_of_64_bit_nanoseconds_do_not_fit() {
         assert_eq!(TimeSpec { seconds: -1, nanos: 5 }.as_nanoseconds(), Some(-999_999_995));
         assert_eq!(TimeSpec { seconds: 15_032_385_535, nanos: 0 }.as_nanoseconds(), None);
+        assert_eq!(TimeSpec { seconds: -9_223_372_037, nanos: 145_224_192 }.as_nanoseconds(), Some(i64::MIN));
+        assert_eq!(TimeSpec { seconds: -9_223_372_037, nanos: 145_224_191 }.as_nanoseconds(), None);
     }
 }

@@ -1,11 +1,11 @@
 //! The selected columns of a builder become a batch.
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_buffer::Buffer;
 use arrow_schema::ArrowError;
 
 use super::column::Finish;
 use super::schema::Projection;
+use super::text::Text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 
@@ -19,7 +19,7 @@ pub(super) trait Columns {
 pub(super) fn assemble(
     projection: &Projection,
     rows: usize,
-    text: &Buffer,
+    text: &Text,
     columns: &mut dyn Columns,
 ) -> Result<RecordBatch> {
     FailPoint::Batch.pass();

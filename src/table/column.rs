@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use arrow_array::builder::make_view;
 use arrow_array::{
-    Array, ArrayRef, BinaryViewArray, BooleanArray, Int64Array, LargeBinaryArray, LargeListArray, LargeStringArray,
-    StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, Int64Array, LargeBinaryArray, LargeListArray, LargeStringArray,
+    TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
 };
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, Field};
 
 use super::schema::{ColumnType, Layout, TimeUnit};
+use super::text::{INLINE, Text, View};
 
 /// A column that can be taken out as an Arrow array; it starts anew then.
 pub trait Finish {
@@ -21,11 +22,18 @@ pub trait Finish {
     ///
     /// # Errors
     /// If the column does not hold what its type says, which would be a defect of its builder.
-    fn finish(&mut self, kind: ColumnType, text: &Buffer, layout: Layout) -> Result<ArrayRef, ArrowError>;
+    fn finish(&mut self, kind: ColumnType, text: &Text, layout: Layout) -> Result<ArrayRef, ArrowError>;
 }
 
-/// How many bytes an Arrow view holds itself.
-const INLINE: usize = 12;
+/// The most rows for which a builder makes room before they come.
+const MOST_ROOM: usize = 1 << 16;
+
+/// Take a column's values out. The next batch will be about as long, and has room from the start: growing step by step
+/// would copy every value once more.
+fn taken<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(values.len().min(MOST_ROOM));
+    std::mem::replace(values, room)
+}
 
 /// Where a piece of text lies in an [`Arena`]: the Arrow view of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,26 +93,19 @@ impl Arena {
     }
 
     /// Take the text out, to be shared by the finished columns.
-    pub fn finish(&mut self) -> Buffer {
+    pub fn finish(&mut self) -> Text {
         let capacity = self.data.len();
-        Buffer::from_vec(std::mem::replace(&mut self.data, Vec::with_capacity(capacity.min(1 << 20))))
+        Text::new(std::mem::replace(&mut self.data, Vec::with_capacity(capacity.min(1 << 20))))
     }
 }
 
 /// Views as the offsets and values of the classic layout.
-fn gathered(views: &[u128], text: &Buffer) -> (OffsetBuffer<i64>, Buffer) {
+fn gathered(views: &[u128], text: &Text) -> (OffsetBuffer<i64>, Buffer) {
     let mut offsets = Vec::with_capacity(views.len() + 1);
     let mut values = Vec::new();
     offsets.push(0i64);
     for view in views {
-        let bytes = view.to_le_bytes();
-        let length = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
-        if length <= INLINE {
-            values.extend_from_slice(&bytes[4..4 + length]);
-        } else {
-            let start = u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]) as usize;
-            values.extend_from_slice(&text[start..start + length]);
-        }
+        values.extend_from_slice(text.bytes_of(&View::new(*view)));
         offsets.push(i64::try_from(values.len()).unwrap_or(i64::MAX));
     }
     (OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(values))
@@ -185,14 +186,13 @@ impl Cells {
 }
 
 impl Finish for Cells {
-    fn finish(&mut self, kind: ColumnType, text: &Buffer, layout: Layout) -> Result<ArrayRef, ArrowError> {
+    fn finish(&mut self, kind: ColumnType, text: &Text, layout: Layout) -> Result<ArrayRef, ArrowError> {
         let nulls = self.nulls.finish();
-        let views = std::mem::take(&mut self.views);
+        let views = taken(&mut self.views);
         if layout.views {
-            let (views, text) = (ScalarBuffer::from(views), vec![text.clone()]);
             return Ok(match kind {
-                ColumnType::Bytes => Arc::new(BinaryViewArray::try_new(views, text, nulls)?),
-                _ => Arc::new(StringViewArray::try_new(views, text, nulls)?),
+                ColumnType::Bytes => Arc::new(text.binary(views, nulls)?),
+                _ => Arc::new(text.strings(views, nulls)?),
             });
         }
         let (offsets, values) = gathered(&views, text);
@@ -243,8 +243,8 @@ impl<T: Copy + Default> Numbers<T> {
 
 impl Finish for Numbers<i64> {
     /// Instants were pushed as nanoseconds since 1970.
-    fn finish(&mut self, kind: ColumnType, _text: &Buffer, layout: Layout) -> Result<ArrayRef, ArrowError> {
-        let mut values = std::mem::take(&mut self.values);
+    fn finish(&mut self, kind: ColumnType, _text: &Text, layout: Layout) -> Result<ArrayRef, ArrowError> {
+        let mut values = taken(&mut self.values);
         let nulls = self.nulls.finish();
         Ok(match (kind, layout.timestamps) {
             (ColumnType::Time, TimeUnit::Nanoseconds) => {
@@ -262,8 +262,8 @@ impl Finish for Numbers<i64> {
 }
 
 impl Finish for Numbers<u64> {
-    fn finish(&mut self, _kind: ColumnType, _text: &Buffer, _layout: Layout) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(UInt64Array::try_new(std::mem::take(&mut self.values).into(), self.nulls.finish())?))
+    fn finish(&mut self, _kind: ColumnType, _text: &Text, _layout: Layout) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(UInt64Array::try_new(taken(&mut self.values).into(), self.nulls.finish())?))
     }
 }
 
@@ -297,7 +297,7 @@ impl Flags {
 }
 
 impl Finish for Flags {
-    fn finish(&mut self, _kind: ColumnType, _text: &Buffer, _layout: Layout) -> Result<ArrayRef, ArrowError> {
+    fn finish(&mut self, _kind: ColumnType, _text: &Text, _layout: Layout) -> Result<ArrayRef, ArrowError> {
         Ok(Arc::new(BooleanArray::new(self.values.finish(), None)))
     }
 }

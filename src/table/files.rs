@@ -39,7 +39,7 @@ pub struct FilesBuilder {
     rows: usize,
     paths: PathColumns,
     kind: Cells,
-    numbers: Vec<(&'static str, NumberOf, Numbers<i64>)>,
+    numbers: [Numbers<i64>; NUMBERS.len()],
     inode: Numbers<u64>,
     device: Numbers<u64>,
     depth: Numbers<i64>,
@@ -49,25 +49,36 @@ pub struct FilesBuilder {
     blake3: Cells,
 }
 
-/// How a number of the table is taken from a status.
-#[derive(Debug, Clone, Copy)]
-enum NumberOf {
-    Count(fn(&FileStatus) -> u64),
-    Time(fn(&FileStatus) -> Option<TimeSpec>),
+/// The columns of numbers and times, as [`numbers_of`] gives them.
+const NUMBERS: [&str; 10] =
+    ["size", "allocated", "modified", "changed", "accessed", "created", "mode", "uid", "gid", "links"];
+
+fn numbers_of(status: &FileStatus) -> [Option<i64>; NUMBERS.len()] {
+    let count = |count: u64| i64::try_from(count).ok();
+    [
+        count(status.size),
+        count(status.allocated),
+        status.modified.as_nanoseconds(),
+        status.changed.as_nanoseconds(),
+        status.accessed.as_nanoseconds(),
+        status.created.and_then(TimeSpec::as_nanoseconds),
+        Some(i64::from(status.mode)),
+        Some(i64::from(status.uid)),
+        Some(i64::from(status.gid)),
+        Some(i64::from(status.links)),
+    ]
 }
 
-const NUMBERS: [(&str, NumberOf); 10] = [
-    ("size", NumberOf::Count(|status| status.size)),
-    ("allocated", NumberOf::Count(|status| status.allocated)),
-    ("modified", NumberOf::Time(|status| Some(status.modified))),
-    ("changed", NumberOf::Time(|status| Some(status.changed))),
-    ("accessed", NumberOf::Time(|status| Some(status.accessed))),
-    ("created", NumberOf::Time(|status| status.created)),
-    ("mode", NumberOf::Count(|status| u64::from(status.mode))),
-    ("uid", NumberOf::Count(|status| u64::from(status.uid))),
-    ("gid", NumberOf::Count(|status| u64::from(status.gid))),
-    ("links", NumberOf::Count(|status| u64::from(status.links))),
-];
+/// The times that do not fit a column of nanoseconds.
+fn unfit_times(status: &FileStatus) -> impl Iterator<Item = (&'static str, TimeSpec)> {
+    let times = [
+        ("modified", Some(status.modified)),
+        ("changed", Some(status.changed)),
+        ("accessed", Some(status.accessed)),
+        ("created", status.created),
+    ];
+    times.into_iter().filter_map(|(name, time)| Some((name, time.filter(|time| time.as_nanoseconds().is_none())?)))
+}
 
 impl FilesBuilder {
     /// A builder of the selected columns; `thresholds` say which strategy a size gets.
@@ -77,7 +88,7 @@ impl FilesBuilder {
         Self {
             paths: PathColumns::new(projection),
             kind: Cells::new(on("kind")),
-            numbers: NUMBERS.iter().map(|(name, of)| (*name, *of, Numbers::new(on(name)))).collect(),
+            numbers: NUMBERS.map(|name| Numbers::new(on(name))),
             inode: Numbers::new(on("inode")),
             device: Numbers::new(on("device")),
             depth: Numbers::new(on("depth")),
@@ -97,18 +108,9 @@ impl FilesBuilder {
         let cells = self.paths.store(&mut self.arena, &row.path);
         self.paths.push(&cells);
         self.kind.push_text(&mut self.arena, row.kind.label());
-        let mut unfit = Vec::new();
-        for (name, of, column) in self.numbers.iter_mut().filter(|(_, _, column)| column.is_on()) {
-            column.push(row.status.and_then(|status| match of {
-                NumberOf::Count(count) => i64::try_from(count(status)).ok(),
-                NumberOf::Time(time) => {
-                    let time = time(status)?;
-                    time.as_nanoseconds().or_else(|| {
-                        unfit.push(format!("{name}: {} s since 1970 does not fit a timestamp", time.seconds));
-                        None
-                    })
-                }
-            }));
+        let numbers = row.status.map_or([None; NUMBERS.len()], numbers_of);
+        for (column, number) in self.numbers.iter_mut().zip(numbers) {
+            column.push(number);
         }
         self.inode.push(row.status.map(|status| status.inode));
         self.device.push(row.status.map(|status| status.device));
@@ -119,14 +121,25 @@ impl FilesBuilder {
             .filter(|_| row.kind == FileKind::File)
             .map(|status| self.thresholds.choose(status.size).as_str());
         self.strategy.push_text(&mut self.arena, strategy);
-        if unfit.is_empty() {
-            self.error.push_text(&mut self.arena, row.error);
-        } else {
-            unfit.extend(row.error.map(str::to_owned));
-            self.error.push_text(&mut self.arena, Some(&unfit.join("; ")));
+        match row.status.and_then(|status| self.unfit(status)) {
+            None => self.error.push_text(&mut self.arena, row.error),
+            Some(unfit) => {
+                let both = [Some(unfit.as_str()), row.error].into_iter().flatten().collect::<Vec<_>>().join("; ");
+                self.error.push_text(&mut self.arena, Some(&both));
+            }
         }
         self.blake3.push_text(&mut self.arena, row.blake3);
         self.rows += 1;
+    }
+
+    /// What is to be said of times that a selected column cannot show.
+    fn unfit(&self, status: &FileStatus) -> Option<String> {
+        let of = |(name, time): (&str, TimeSpec)| {
+            let shown = self.projection.has(name);
+            shown.then(|| format!("{name}: {} s since 1970 does not fit a timestamp", time.seconds))
+        };
+        let unfit: Vec<_> = unfit_times(status).filter_map(of).collect();
+        (!unfit.is_empty()).then(|| unfit.join("; "))
     }
 
     /// Rows so far.
@@ -155,8 +168,8 @@ impl FilesBuilder {
 
 impl Columns for FilesBuilder {
     fn column(&mut self, name: &str) -> Option<&mut dyn Finish> {
-        if let Some((_, _, column)) = self.numbers.iter_mut().find(|(known, _, _)| *known == name) {
-            return Some(column);
+        if let Some(at) = NUMBERS.iter().position(|known| *known == name) {
+            return Some(&mut self.numbers[at]);
         }
         Some(match name {
             "kind" => &mut self.kind,

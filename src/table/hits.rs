@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
-use arrow_buffer::Buffer;
 use arrow_schema::ArrowError;
 
 use super::batch::{Columns, assemble};
 use super::column::{Arena, Cell, Cells, Finish, Flags, Lists, Numbers};
 use super::path_cells::{PathCells, PathColumns};
 use super::schema::{ColumnType, Layout, Projection};
+use super::text::Text;
 use crate::error::Result;
 use crate::io::root::FileStatus;
 use crate::search::walk::EntryPath;
@@ -350,7 +350,7 @@ impl LineLists {
 }
 
 impl Finish for LineLists {
-    fn finish(&mut self, _kind: ColumnType, text: &Buffer, layout: Layout) -> ArrowResult<ArrayRef> {
+    fn finish(&mut self, _kind: ColumnType, text: &Text, layout: Layout) -> ArrowResult<ArrayRef> {
         let lines = self.lines.finish(ColumnType::Text, text, layout)?;
         self.lists.finish(lines)
     }
@@ -400,7 +400,7 @@ impl CaptureLists {
 }
 
 impl Finish for CaptureLists {
-    fn finish(&mut self, _kind: ColumnType, text: &Buffer, layout: Layout) -> ArrowResult<ArrayRef> {
+    fn finish(&mut self, _kind: ColumnType, text: &Text, layout: Layout) -> ArrowResult<ArrayRef> {
         let columns = vec![
             self.name.finish(ColumnType::Text, text, layout)?,
             self.text.finish(ColumnType::Text, text, layout)?,

@@ -12,6 +12,7 @@ pub mod hits;
 pub mod lines;
 mod path_cells;
 pub mod schema;
+mod text;
 
 pub use coverage::{CoverageBuilder, CoverageRow, Status};
 pub use files::{FileRow, FilesBuilder};
