@@ -2,13 +2,14 @@
 //!
 //! A warm tree is read as fast as the cores go, and a worker more than cores only costs. A cold one is read as fast as
 //! the disk answers, and a disk answers many at once. So every worker looks now and then at how it spends its time: if
-//! most of it went by without a core and without waiting for one, it hires another; one that was hired leaves again
-//! when it finds itself busy.
+//! most of it went by without a core and without waiting for one, and it has asked a device for something or has slept
+//! again and again, it hires another; one that was hired leaves again when it finds itself busy. (A virtual machine whose
+//! host takes its core away has not slept. Without that condition a warm tree had up to seven workers on two cores.)
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -110,14 +111,15 @@ pub struct Pace<'a> {
     busy: Duration,
     /// Time that it waited for other threads and not for the system.
     waited: Duration,
-    queued: Duration,
+    /// What was counted when the last look found that it was away most of the time.
+    away: Option<Counts>,
 }
 
 impl<'a> Pace<'a> {
     /// Of a worker that begins now.
     pub fn new(shared: &'a Arc<Shared>, hired: Option<Hired>) -> Self {
         let (since, busy) = (Instant::now(), cpu_time());
-        Self { shared, hired, leaves: false, since, busy, waited: Duration::ZERO, queued: Duration::ZERO }
+        Self { shared, hired, leaves: false, since, busy, waited: Duration::ZERO, away: None }
     }
 
     /// It waited this long for other threads.
@@ -148,20 +150,17 @@ impl<'a> Pace<'a> {
         let worked = wall.saturating_sub(self.waited);
         let away = worked.saturating_sub(busy.saturating_sub(self.busy));
         if worked * 2 >= LOOK_EVERY {
-            // Only now is it worth asking how long it stood in the queue for a core.
-            if away * 2 > worked {
-                let queued = queue_time();
-                let blocked = queued.map(|queued| away.saturating_sub(queued.saturating_sub(self.queued)));
-                self.queued = queued.unwrap_or_default();
-                if blocked.is_some_and(|blocked| blocked * 2 > worked)
-                    && let Some(hired) = Hired::place()
-                {
-                    // Without another thread it takes longer, and nothing else is wrong.
-                    let _ = Crew::start_worker(self.shared, Some(hired));
-                }
-            } else {
-                self.leaves = self.hired.is_some() && away * 4 < worked;
+            // Only now is it worth asking what it was away for; the first answer is what the next is compared with.
+            let now = if away * 2 > worked { Counts::now() } else { None };
+            if let (Some(before), Some(now)) = (&self.away, &now)
+                && now.blocked_since(before, away) * 2 > worked
+                && let Some(hired) = Hired::place()
+            {
+                // Without another thread it takes longer, and nothing else is wrong.
+                let _ = Crew::start_worker(self.shared, Some(hired));
             }
+            self.leaves = self.hired.is_some() && away * 4 < worked;
+            self.away = now;
         }
         (self.since, self.busy, self.waited) = (Instant::now(), busy, Duration::ZERO);
     }
@@ -172,19 +171,53 @@ fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// The time that this thread has stood in the queue for a core; `None` where the kernel does not count it.
-fn queue_time() -> Option<Duration> {
-    thread_local! {
-        static SCHEDULER: OnceLock<Option<File>> = const { OnceLock::new() };
+/// Who sleeps so often between two looks waits for something, also where it is no disk: for a network, for a server.
+const MANY_SLEEPS: u64 = 8;
+
+/// What the kernel has counted of this thread so far. What it does not count stays 0.
+#[derive(Debug)]
+struct Counts {
+    /// How long it stood in the queue for a core.
+    queued: Duration,
+    /// How many bytes it made a device give.
+    fetched: u64,
+    /// How often it went to sleep.
+    sleeps: u64,
+}
+
+impl Counts {
+    /// Until now; `None` where the kernel does not say how long a thread stood in the queue.
+    fn now() -> Option<Self> {
+        thread_local! {
+            static FILES: [Option<File>; 3] =
+                ["schedstat", "io", "status"].map(|name| File::open(format!("/proc/thread-self/{name}")).ok());
+        }
+        FILES.with(|[scheduler, io, status]| {
+            Some(Self {
+                // Three numbers: nanoseconds with a core, nanoseconds in the queue, turns.
+                queued: Duration::from_nanos(number_in(scheduler.as_ref(), "", 1)?),
+                fetched: number_in(io.as_ref(), "\nread_bytes:", 0).unwrap_or(0),
+                sleeps: number_in(status.as_ref(), "\nvoluntary_ctxt_switches:", 0).unwrap_or(0),
+            })
+        })
     }
-    SCHEDULER.with(|file| {
-        let file = file.get_or_init(|| File::open("/proc/thread-self/schedstat").ok()).as_ref()?;
-        // Three numbers: nanoseconds with a core, nanoseconds in the queue, turns.
-        let mut text = [0; 96];
-        let length = file.read_at(&mut text, 0).ok()?;
-        let queued = std::str::from_utf8(&text[..length]).ok()?.split_ascii_whitespace().nth(1)?;
-        Some(Duration::from_nanos(queued.parse().ok()?))
-    })
+
+    /// How much of the time without a core it waited for the system.
+    fn blocked_since(&self, before: &Self, away: Duration) -> Duration {
+        if self.fetched > before.fetched || self.sleeps >= before.sleeps + MANY_SLEEPS {
+            away.saturating_sub(self.queued.saturating_sub(before.queued))
+        } else {
+            Duration::ZERO
+        }
+    }
+}
+
+/// The number at this place behind `label` in one of the kernel's short texts.
+fn number_in(file: Option<&File>, label: &str, place: usize) -> Option<u64> {
+    let mut text = [0; 16 << 10];
+    let length = file?.read_at(&mut text, 0).ok()?;
+    let text = std::str::from_utf8(&text[..length]).ok()?;
+    text[text.find(label)? + label.len()..].split_ascii_whitespace().nth(place)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -255,12 +288,31 @@ mod tests {
         for (may_hire, hires) in [(true, 1), (false, 0)] {
             let (shared, made) = scan(may_hire);
             let mut pace = Pace::new(&shared, None);
-            std::thread::sleep(LOOK_EVERY * 3);
-            pace.look();
+            // The first look finds it away, the second finds it still away.
+            for _ in 0..2 {
+                for _ in 0..MANY_SLEEPS * 2 {
+                    std::thread::sleep(LOOK_EVERY / 5);
+                }
+                assert_eq!(made.load(Ordering::Relaxed), 0);
+                pace.look();
+            }
             shared.crew.join();
             assert_eq!(made.load(Ordering::Relaxed), hires);
             assert!(!pace.leaves());
         }
+    }
+
+    #[test]
+    fn who_only_has_no_core_does_not_hire() {
+        let _alone = alone();
+        let (shared, made) = scan(true);
+        let mut pace = Pace::new(&shared, None);
+        // One sleep looks as it does when the host of a virtual machine takes the core away.
+        for _ in 0..5 {
+            std::thread::sleep(LOOK_EVERY * 3);
+            pace.look();
+        }
+        assert_eq!(made.load(Ordering::Relaxed), 0);
     }
 
     #[test]
