@@ -111,15 +111,15 @@ pub struct Pace<'a> {
     busy: Duration,
     /// Time that it waited for other threads and not for the system.
     waited: Duration,
-    /// What was counted when the last look found that it was away most of the time.
-    away: Option<Counts>,
+    /// What was counted at the last look, if that found reason to ask.
+    counts: Option<Counts>,
 }
 
 impl<'a> Pace<'a> {
     /// Of a worker that begins now.
     pub fn new(shared: &'a Arc<Shared>, hired: Option<Hired>) -> Self {
         let (since, busy) = (Instant::now(), cpu_time());
-        Self { shared, hired, leaves: false, since, busy, waited: Duration::ZERO, away: None }
+        Self { shared, hired, leaves: false, since, busy, waited: Duration::ZERO, counts: None }
     }
 
     /// It waited this long for other threads.
@@ -150,17 +150,23 @@ impl<'a> Pace<'a> {
         let worked = wall.saturating_sub(self.waited);
         let away = worked.saturating_sub(busy.saturating_sub(self.busy));
         if worked * 2 >= LOOK_EVERY {
-            // Only now is it worth asking what it was away for; the first answer is what the next is compared with.
-            let now = if away * 2 > worked { Counts::now() } else { None };
-            if let (Some(before), Some(now)) = (&self.away, &now)
-                && now.blocked_since(before, away) * 2 > worked
+            // What it was away for is asked only where it matters; the first answer is what the next is compared with.
+            let asks = away * 2 > worked || self.hired.is_some();
+            let now = if asks { Counts::now() } else { None };
+            let blocked = match (&self.counts, &now) {
+                (Some(before), Some(now)) => now.blocked_since(before, away),
+                _ => away,
+            };
+            if self.counts.is_some()
+                && now.is_some()
+                && blocked * 2 > worked
                 && let Some(hired) = Hired::place()
             {
                 // Without another thread it takes longer, and nothing else is wrong.
                 let _ = Crew::start_worker(self.shared, Some(hired));
             }
-            self.leaves = self.hired.is_some() && away * 4 < worked;
-            self.away = now;
+            self.leaves = self.hired.is_some() && blocked * 4 < worked;
+            self.counts = now;
         }
         (self.since, self.busy, self.waited) = (Instant::now(), busy, Duration::ZERO);
     }

@@ -258,7 +258,8 @@ impl Walker {
             folder.outside = above.outside.as_ref().map(|canonical| [canonical, b"/".as_slice(), name].concat());
         }
         // Where the parent's handle had to be given up, the folder is opened from its source, at no more cost.
-        let from_source = folder.relative().strip_suffix(b"/").unwrap_or_default().to_vec();
+        let from_source =
+            if is_parent { Vec::new() } else { folder.relative()[..folder.relative().len() - 1].to_vec() };
         let path = if is_parent { name } else { &from_source };
         let fd = match (through_link || folder.outside.is_some(), is_parent) {
             (false, false) => open_folder_below(near.as_fd(), path),
