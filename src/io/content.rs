@@ -151,7 +151,8 @@ impl ContentReader {
 
     /// The same, where others may help with what is streamed: `helpers` are called if they want to see the file in
     /// whole lines, and then each chunk has a [`Chunk::preview`]. From a line on that is too long for that, chunks come
-    /// without one again, the first of them with the byte before the line.
+    /// without one again, the first of them with the byte before the line. A file that becomes shorter meanwhile may end
+    /// without a last chunk; it has changed.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -211,12 +212,10 @@ impl ContentReader {
         let status = root::status_of(file)?;
         let strategy = self.thresholds.choose(status.size);
         if strategy == Strategy::Stream && short_read_is_end && status.kind == FileKind::File {
-            let before = Observation::settled(file, status, Duration::MAX, stopped)?;
-            let status = before.status;
             let mut content = buffered::zeroed(status.size)?;
-            let read = stream::read_halves(file, &mut content, self.thresholds.chunk_bytes, stopped)?;
-            let changed = read != content.len() || !before.still_holds(file);
-            return Ok((content, ReadReport { strategy, bytes: read as u64, status: Some(status), changed }));
+            let changed = !self.read_into(file, &mut content, stopped)?;
+            let bytes = content.len() as u64;
+            return Ok((content, ReadReport { strategy, bytes, status: Some(status), changed }));
         }
         let mut content = buffered::with_room(status.size)?;
         let mut whole = true;
@@ -228,6 +227,20 @@ impl ContentReader {
         })?;
         report.changed |= !whole;
         Ok((content, report))
+    }
+
+    /// Reads a file of a known disk into `content`, in two halves at once. Whether that is the whole of it, and it did not
+    /// change meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_into(&self, file: BorrowedFd<'_>, content: &mut [u8], stopped: Stopped<'_>) -> io::Result<bool> {
+        let before = Observation::settled(file, root::status_of(file)?, Duration::MAX, stopped)?;
+        if before.status.size != content.len() as u64 {
+            return Ok(false);
+        }
+        let read = stream::read_halves(file, content, self.thresholds.chunk_bytes, stopped)?;
+        Ok(read == content.len() && before.still_holds(file))
     }
 
     /// Reads a file whose size decides, of which the first `read` bytes are in the buffer.
@@ -266,6 +279,8 @@ impl ContentReader {
         }
         let mut lost = false;
         let mut stopped = false;
+        // A shared read knows its end from the size, so a file that ends sooner has changed, promised or not.
+        let mut shared = false;
         let bytes = match strategy {
             Strategy::Mmap | Strategy::Buffered => {
                 let bytes = if let Some(map) = &map {
@@ -289,6 +304,7 @@ impl ContentReader {
                     flow
                 };
                 let helpers = with.helpers.filter(|_| short_read_is_end && status.size > SHARED_FROM);
+                shared = helpers.is_some();
                 match helpers {
                     Some(helpers) => self.read_shared(file, status.size, helpers, &mut sink)?,
                     None => self.read_stream(file, keep, (0, short_read_is_end.then_some(status.size)), &mut sink)?,
@@ -296,7 +312,7 @@ impl ContentReader {
             }
         };
         let wrong_length = short_read_is_end && !stopped && bytes != status.size;
-        let changed = promised && (lost || wrong_length || !before.still_holds(file));
+        let changed = (promised && (lost || wrong_length || !before.still_holds(file))) || (shared && wrong_length);
         drop(map);
         self.give_back();
         Ok(ReadReport { strategy, bytes, status: Some(status), changed })
@@ -310,7 +326,8 @@ impl ContentReader {
         sink: Sink<'_>,
     ) -> io::Result<u64> {
         let mut emit = |bytes: &[u8], offset, last| {
-            let repeated = usize::from(offset > 0 && offset == range.0);
+            // A file that has become shorter may end before the byte that is repeated.
+            let repeated = usize::from(offset > 0 && offset == range.0).min(bytes.len());
             sink(&Chunk { repeated, ..Chunk::of_stream(bytes, offset, last) })
         };
         stream::read_chunks(file, &mut self.buffer, keep, self.thresholds.chunk_bytes, range, &mut emit)
@@ -330,8 +347,11 @@ impl ContentReader {
         let Some(make_look) = helpers.look_at(&head[..filled.len]) else {
             return self.read_stream(file, 0, (0, Some(size)), sink);
         };
-        let shared = SharedRead::new(file, size, STRETCH_BYTES, make_look)?;
-        helpers.call(std::sync::Arc::clone(&shared));
+        // It holds a descriptor of its own; one reader needs none.
+        let Ok(shared) = SharedRead::new(file, size, STRETCH_BYTES, make_look) else {
+            return self.read_stream(file, 0, (0, Some(size)), sink);
+        };
+        helpers.call(std::sync::Arc::downgrade(&shared));
         let mut owner = Owner::new(shared);
         let mut end = 0;
         loop {

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use memchr::memchr;
@@ -21,7 +21,7 @@ use super::buffered::{fill, zeroed};
 /// How long a stretch is: half of what a core's own cache holds today, or less.
 pub(super) const STRETCH_BYTES: usize = 256 << 10;
 /// How many stretches may be read and not yet taken.
-const AHEAD: u64 = 16;
+const AHEAD: u64 = 8;
 /// Most lines end within so many bytes; those that do not are read on for.
 const TAIL_BYTES: usize = 4 << 10;
 /// How long a helper waits for room before it looks for other work.
@@ -47,8 +47,8 @@ pub type MakeLook = Box<dyn Fn() -> Look + Send + Sync>;
 pub trait Helpers {
     /// How the stretches of a file are looked at that begins so; `None`: it is not to be read in stretches.
     fn look_at(&self, head: &[u8]) -> Option<MakeLook>;
-    /// Here is something to help with, until [`SharedRead::is_over`].
-    fn call(&self, work: Arc<SharedRead>);
+    /// Here is something to help with, as long as its owner keeps it.
+    fn call(&self, work: Weak<SharedRead>);
 }
 
 /// Whole lines that were read.
@@ -77,7 +77,7 @@ enum Outcome {
     Lines(Stretch),
     /// No line begins in it.
     Nothing(Vec<u8>),
-    /// The last of the lines that begin here is too long.
+    /// The last line that begins in this stretch is too long; its first line begins here.
     TooLong(u64),
     /// The file has become shorter.
     Shorter,
@@ -160,6 +160,13 @@ impl SharedRead {
     pub fn is_over(&self) -> bool {
         let progress = self.progress();
         progress.closed || progress.claimed >= self.stretches()
+    }
+
+    /// Whether a helper would find something to do now.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let progress = self.progress();
+        !progress.closed && progress.claimed < self.stretches() && progress.claimed - progress.taken < AHEAD
     }
 
     /// Help until there is nothing to help with, or no room for a while. Returns how long it waited for room.

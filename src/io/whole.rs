@@ -69,6 +69,16 @@ pub fn read_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> R
     Err(Error::new(ErrorKind::Changed, text).with_path(path))
 }
 
+/// Opens a file that can be read into memory of its size, if it has at least `from` bytes.
+///
+/// Whatever is wrong with it, [`read_file`] says.
+#[must_use]
+pub fn open_of_known_size(path: &[u8], from: u64) -> Option<(OwnedFd, usize)> {
+    let file = open_regular(path).ok()?;
+    let size = status_of(file.as_fd()).ok()?.size;
+    (size >= from && is_known_disk(file.as_fd())).then_some((file, usize::try_from(size).ok()?))
+}
+
 /// The BLAKE3 hash of a file, in hexadecimal.
 ///
 /// # Errors

@@ -11,13 +11,14 @@ use pyo3::exceptions::PyUnicodeDecodeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use super::ascii_string::UnwrittenString;
 use super::errors::raised;
 use super::guard::{caught, guarded};
 use super::options::{PyCancelToken, thresholds_of};
 use super::stream::PyBatches;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
-use crate::io::content::Stopped;
+use crate::io::content::{ContentReader, Stopped};
 use crate::io::decode::{EncodingChoice, TextEncoding, decode_replacing, decode_strict};
 use crate::io::root::{FileStatus, status_of};
 use crate::io::strategy::Thresholds;
@@ -138,12 +139,60 @@ impl Decoding {
         self.decoded(&content, encoding, path).map(Text::Decoded)
     }
 
+    fn python_string<'py>(self, py: Python<'py>, content: &[u8], path: &[u8]) -> PyResult<Bound<'py, PyString>> {
+        let encoding = TextEncoding::detect(content, self.encoding);
+        if encoding.is_utf8() && encoding.bom_bytes() == 0 {
+            match PyString::from_bytes(py, content) {
+                Err(error) if error.is_instance_of::<PyUnicodeDecodeError>(py) => {}
+                text => return text,
+            }
+        }
+        let text = py.detach(|| self.decoded(content, encoding, path)).map_err(|error| raised(&error))?;
+        Ok(PyString::new(py, &text))
+    }
+
     fn decoded(self, content: &[u8], encoding: TextEncoding, path: &[u8]) -> Result<String> {
         if self.strict {
             decode_strict(content, encoding).map(Cow::into_owned).map_err(|error| error.with_path(path))
         } else {
             Ok(decode_replacing(content, encoding).into_owned())
         }
+    }
+}
+
+/// From this size on a text is read into the string that it becomes.
+const IN_PLACE_FROM: u64 = 1 << 20;
+
+/// The text of a large file, read into its place; `None` if it is not so simple, and nothing was wrong so far.
+fn text_in_place<'py>(
+    py: Python<'py>,
+    path: &[u8],
+    decoding: Decoding,
+    thresholds: Thresholds,
+    cancel: Option<PyCancelToken>,
+) -> PyResult<Option<Bound<'py, PyString>>> {
+    if decoding.encoding != EncodingChoice::Auto || thresholds.forced.is_some() {
+        return Ok(None);
+    }
+    let Some((file, size)) = py.detach(|| whole::open_of_known_size(path, IN_PLACE_FROM)) else { return Ok(None) };
+    let Some(mut string) = UnwrittenString::new(py, size) else { return Ok(None) };
+    let reader = ContentReader::new(thresholds);
+    let unchanged = run(py, path, cancel, |stopped| {
+        let read = reader.read_into(file.as_fd(), string.bytes(), stopped);
+        let unchanged = read.map_err(|error| Error::io("read", path, error))?;
+        if stopped() {
+            return Err(Error::new(ErrorKind::Cancelled, "reading was cancelled").with_path(path));
+        }
+        Ok(unchanged)
+    })?;
+    if !unchanged {
+        return Ok(None);
+    }
+    counts::BYTES_READ.add(size as u64);
+    FailPoint::Decoding.pass();
+    match string.written(py) {
+        Ok(text) => Ok(Some(text)),
+        Err(mut other) => decoding.python_string(py, other.bytes(), path).map(Some),
     }
 }
 
@@ -160,16 +209,12 @@ pub fn read_string<'py>(
 ) -> PyResult<Bound<'py, PyString>> {
     guarded(|| {
         let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
-        match run(py, path, cancel, |stopped| decoding.text(path, thresholds, stopped))? {
-            Text::Decoded(text) => Ok(PyString::new(py, &text)),
-            Text::Unchecked(content, encoding) => match PyString::from_bytes(py, &content) {
-                Err(error) if error.is_instance_of::<PyUnicodeDecodeError>(py) => {
-                    let text = py.detach(|| decoding.decoded(&content, encoding, path));
-                    Ok(PyString::new(py, &text.map_err(|error| raised(&error))?))
-                }
-                text => text,
-            },
+        if let Some(text) = text_in_place(py, path, decoding, thresholds, cancel.clone())? {
+            return Ok(text);
         }
+        let content = run(py, path, cancel, |stopped| whole::read_file(path, thresholds, stopped))?;
+        FailPoint::Decoding.pass();
+        decoding.python_string(py, &content, path)
     })
 }
 

@@ -3,6 +3,7 @@
 //! This is the private module `vespera_file_ops._core`. The public functions, their names and their documentation are
 //! Python; this side validates, runs the pipeline, and raises the exceptions that Python defines.
 
+mod ascii_string;
 mod capsule;
 mod errors;
 mod files;

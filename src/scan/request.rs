@@ -135,8 +135,10 @@ impl ScanRequest {
     fn walk_options(&self, selection: &Selection) -> WalkOptions {
         let describes = matches!(self.operation, Operation::Describe { .. });
         let needs_status = selection.tables.iter().any(Projection::needs_status);
-        // What may be left out, or not be reached, is described when its turn comes.
-        let describes_all = needs_status && selection.mask_columns.is_none() && selection.n_rows.is_none();
+        let hashes = matches!(self.operation, Operation::Describe { blake3: true });
+        // What may be left out, or not be reached, is described when its turn comes, and a file that is hashed then, so
+        // that its row speaks of one moment.
+        let describes_all = needs_status && !hashes && selection.mask_columns.is_none() && selection.n_rows.is_none();
         WalkOptions {
             follow_symlinks: self.options.follow_symlinks,
             max_depth: self.options.max_depth.map(i64::from),
@@ -147,7 +149,7 @@ impl ScanRequest {
             keep_others: describes,
             folder_status: describes && needs_status,
             entry_status: describes && describes_all,
-            content: !describes || matches!(self.operation, Operation::Describe { blake3: true }),
+            content: !describes || hashes,
             focus: self.options.focus.clone(),
         }
     }

@@ -2,7 +2,7 @@
 //! is makes the rows, in order.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use memchr::{memchr, memchr_iter};
 
@@ -29,18 +29,24 @@ impl Helpers for SharedSearch<'_> {
         let options = self.options;
         // A stretch must say everything about its lines: what stands around them is not there, nor what was decoded.
         let lines_are_enough = !options.patterns.multiline && options.context == 0;
-        if !lines_are_enough || !TextEncoding::detect(head, options.encoding).is_utf8() {
+        let encoding = TextEncoding::detect(head, options.encoding);
+        if !lines_are_enough || !encoding.is_utf8() {
             return None;
         }
+        let bom = encoding.bom_bytes();
         let patterns = Arc::clone(self.patterns);
         let text_options = TextOptions { invert_match: options.invert_match, ..TextOptions::default() };
         Some(Box::new(move || {
             let mut searcher = TextSearcher::new(&patterns, text_options);
-            Box::new(move |bytes, lines_from, last| look(&mut searcher, bytes, lines_from, last))
+            Box::new(move |bytes, lines_from, last| {
+                // Only the file's first lines have nothing before them.
+                let bytes = if lines_from == 0 { &bytes[bom..] } else { bytes };
+                look(&mut searcher, bytes, lines_from, last)
+            })
         }))
     }
 
-    fn call(&self, work: Arc<SharedRead>) {
+    fn call(&self, work: Weak<SharedRead>) {
         self.outbox.call_for_help(work);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use arrow_array::RecordBatch;
@@ -64,7 +64,7 @@ pub trait Outbox {
     /// Hand over a result; waits while too much is waiting to leave. Break: nobody wants more.
     fn send(&self, output: Output) -> ControlFlow<()>;
     /// Here is something that workers may help with who have nothing else to do.
-    fn call_for_help(&self, work: Arc<SharedRead>);
+    fn call_for_help(&self, work: Weak<SharedRead>);
 }
 
 /// An entry in front of an operation.
@@ -136,7 +136,7 @@ pub struct State {
     /// The first failure that ends the scan.
     pub failure: Option<Error>,
     /// Large files that workers are reading, where others may help.
-    help_wanted: Vec<Arc<SharedRead>>,
+    help_wanted: Vec<Weak<SharedRead>>,
 }
 
 /// What a worker does next.
@@ -204,9 +204,9 @@ impl Shared {
             if state.schedule.is_over() {
                 return None;
             }
-            state.help_wanted.retain(|work| !work.is_over());
-            if let Some(work) = state.help_wanted.first() {
-                return Some(Next::Help(Arc::clone(work)));
+            let work = || state.help_wanted.iter().filter_map(Weak::upgrade).filter(|work| !work.is_over());
+            if let Some(work) = work().find(|work| work.has_room()).or_else(|| work().next()) {
+                return Some(Next::Help(work));
             }
             let since = Instant::now();
             state = self.work.wait(state, None);
@@ -244,8 +244,11 @@ impl Outbox for SpanOutbox<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    fn call_for_help(&self, work: Arc<SharedRead>) {
-        self.shared.state().help_wanted.push(work);
+    fn call_for_help(&self, work: Weak<SharedRead>) {
+        let mut state = self.shared.state();
+        state.help_wanted.retain(|work| work.strong_count() > 0);
+        state.help_wanted.push(work);
+        drop(state);
         self.shared.work.notify_all();
     }
 }

@@ -243,8 +243,9 @@ impl Walker {
             handle: None,
             outside: None,
         };
-        let (near, is_parent) = match above.nearest() {
-            Ok(nearest) => nearest,
+        let inside = !through_link && above.outside.is_none();
+        let near = match if inside { above.nearest() } else { above.open().map(|parent| (parent, true)) } {
+            Ok(near) => near,
             Err(error) => return Some(self.failed(folder, error, None)),
         };
         if through_link {
@@ -258,12 +259,14 @@ impl Walker {
             folder.outside = above.outside.as_ref().map(|canonical| [canonical, b"/".as_slice(), name].concat());
         }
         // Where the parent's handle had to be given up, the folder is opened from its source, at no more cost.
+        let (near, is_parent) = near;
         let from_source =
             if is_parent { Vec::new() } else { folder.relative()[..folder.relative().len() - 1].to_vec() };
         let path = if is_parent { name } else { &from_source };
-        let fd = match (through_link || folder.outside.is_some(), is_parent) {
-            (false, false) => open_folder_below(near.as_fd(), path),
-            _ => open_folder(near.as_fd(), path, through_link),
+        let fd = if is_parent {
+            open_folder(near.as_fd(), path, through_link)
+        } else {
+            open_folder_below(near.as_fd(), path)
         };
         let reached = Reached { above, name, near: near.as_fd(), path };
         self.list_open(folder, fd, Some(reached), buffers, stopped)
@@ -322,8 +325,8 @@ impl Walker {
         if enters && !(self.options.one_file_system && crossed) {
             self.read_entries(&mut listing, fd.as_fd(), buffers, stopped)?;
             listing.sort();
-            if self.options.entry_status && listing.entries.len() <= DESCRIBED_WITH_FOLDER && !stopped() {
-                self.describe_entries(&mut listing, fd.as_fd());
+            if self.options.entry_status && listing.entries.len() <= DESCRIBED_WITH_FOLDER {
+                self.describe_entries(&mut listing, fd.as_fd(), stopped);
             }
         }
         let is_row = self.keeps_folders(&listing.folder) && listing.folder.depth > 1;
@@ -341,9 +344,10 @@ impl Walker {
         Some(listing)
     }
 
-    fn describe_entries(&self, listing: &mut Listing, fd: BorrowedFd<'_>) {
+    /// What is not described here, because the scan stops, is when its turn comes, or told as not reached.
+    fn describe_entries(&self, listing: &mut Listing, fd: BorrowedFd<'_>, stopped: &dyn Fn() -> bool) {
         listing.describe(|name, kind| {
-            let described = kind != FileKind::Unknown;
+            let described = kind != FileKind::Unknown && !stopped();
             counters::FILES_DESCRIBED.add(u64::from(described));
             let follow = self.options.follow_symlinks && kind != FileKind::Symlink;
             described.then(|| status_at(fd, name, follow).ok()).flatten()

@@ -105,7 +105,8 @@ impl View {
     /// Where the bytes lie, if the view does not hold them itself.
     fn place(&self) -> Option<(usize, usize)> {
         let (start, length) = (self.number(12), self.length());
-        (length > INLINE).then_some((start, start + length))
+        // A sum that does not fit lies behind every text.
+        (length > INLINE).then_some((start, start.saturating_add(length)))
     }
 }
 

@@ -196,3 +196,46 @@ fn read_while_truncating(len: usize, hole: bool) -> (usize, usize) {
     });
     (believed.into_inner(), invented.into_inner())
 }
+
+/// Helps at once, as far ahead as it may.
+struct Eager;
+
+impl Helpers for Eager {
+    fn look_at(&self, _: &[u8]) -> Option<crate::io::shared_read::MakeLook> {
+        Some(Box::new(|| Box::new(|_, _, _| Preview { newlines: 0, wanted: true })))
+    }
+
+    fn call(&self, work: std::sync::Weak<SharedRead>) {
+        work.upgrade().unwrap().help();
+    }
+}
+
+#[test]
+fn a_shared_file_that_is_cut_before_its_long_line_has_changed() {
+    let lines = b"a line\n".repeat(STRETCH_BYTES / 7 * 2);
+    let long = vec![b'-'; 10 * STRETCH_BYTES];
+    let thresholds = Thresholds { forced: Some(Strategy::Stream), ..Thresholds::default() };
+    for cut in [None, Some(0), Some(lines.len() as u64)] {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[&lines[..], &long, b"\n"].concat()).unwrap();
+        std::thread::sleep(Duration::from_millis(60));
+        let (mut previews, mut rest) = (0, Vec::new());
+        let report = ContentReader::new(thresholds).read_with(Some(&Eager), file.as_fd(), true, &mut |chunk| {
+            if let Some(cut) = cut {
+                file.set_len(cut).unwrap();
+            }
+            assert!(chunk.repeated <= chunk.bytes.len());
+            previews += usize::from(chunk.preview.is_some());
+            if chunk.preview.is_none() {
+                rest.extend_from_slice(&chunk.bytes[chunk.repeated..]);
+            }
+            ControlFlow::Continue(())
+        });
+        let report = report.unwrap();
+        assert_eq!(report.changed, cut.is_some());
+        assert!(previews >= 1);
+        if cut.is_none() {
+            assert!(rest.ends_with(b"-\n") && rest.len() > long.len());
+        }
+    }
+}
