@@ -134,30 +134,32 @@ pub struct SearchedFile<'a> {
     pub to_the_end: bool,
 }
 
+/// Where the hits of one file go.
+pub struct HitTarget<'a> {
+    /// The file.
+    pub file: SearchedFile<'a>,
+    /// What is true of its search so far.
+    pub hits: &'a mut FileHits,
+    /// The rows, if they are wanted.
+    pub rows: Option<&'a mut HitRows>,
+    /// Where batches are handed over.
+    pub outbox: &'a dyn Outbox,
+}
+
 /// Takes the hits of one window.
-pub struct RowSink<'a, 'o> {
-    file: SearchedFile<'a>,
-    hits: &'a mut FileHits,
-    rows: Option<&'a mut HitRows>,
+pub struct RowSink<'a, 't> {
+    target: &'a mut HitTarget<'t>,
     chunk: &'a Chunk<'a>,
     offsets: Offsets<'a>,
-    outbox: &'o dyn Outbox,
     line: Option<Range<usize>>,
     /// How many characters of `line` lie before which offset.
     counted: (usize, i64),
 }
 
-impl<'a, 'o> RowSink<'a, 'o> {
+impl<'a, 't> RowSink<'a, 't> {
     /// A sink for one window of `chunk`.
-    pub fn new(
-        file: SearchedFile<'a>,
-        hits: &'a mut FileHits,
-        rows: Option<&'a mut HitRows>,
-        chunk: &'a Chunk<'a>,
-        offsets: Offsets<'a>,
-        outbox: &'o dyn Outbox,
-    ) -> Self {
-        Self { file, hits, rows, chunk, offsets, outbox, line: None, counted: (0, 0) }
+    pub fn new(target: &'a mut HitTarget<'t>, chunk: &'a Chunk<'a>, offsets: Offsets<'a>) -> Self {
+        Self { target, chunk, offsets, line: None, counted: (0, 0) }
     }
 
     /// Characters of the line before the match. A byte that is no character counts as one, as it is shown.
@@ -179,29 +181,30 @@ impl<'a, 'o> RowSink<'a, 'o> {
     fn count_lines(&mut self, window: &Window<'_>, hit: &Hit<'_>) {
         // A multi-line match ends on a later line than it starts; lines shared with the match before count once.
         // Otherwise nothing is counted: a long line may hold a hit at every byte.
-        let spans_lines = self.file.options.patterns.multiline;
+        let spans_lines = self.target.file.options.patterns.multiline;
         let extra = if spans_lines { memchr_iter(b'\n', &window.text[hit.line.clone()]).count() } else { 0 };
         let last = hit.line_number + i64::try_from(extra).unwrap_or(0);
-        let first = hit.line_number.max(self.hits.last_line_number + 1);
-        self.hits.matched_lines += (last - first + 1).max(0);
-        self.hits.last_line_number = last.max(self.hits.last_line_number);
+        let first = hit.line_number.max(self.target.hits.last_line_number + 1);
+        self.target.hits.matched_lines += (last - first + 1).max(0);
+        self.target.hits.last_line_number = last.max(self.target.hits.last_line_number);
     }
 
     fn flush(&mut self) -> ControlFlow<()> {
         if !self.chunk.intact() {
-            self.hits.lost = true;
+            self.target.hits.lost = true;
             return ControlFlow::Break(());
         }
-        let Some(rows) = self.rows.as_mut() else { return ControlFlow::Continue(()) };
+        let Some(rows) = self.target.rows.as_mut() else { return ControlFlow::Continue(()) };
         rows.most_rows = rows.most_rows.saturating_mul(2);
         match rows.builder.finish() {
             Ok(batch) => {
                 let output = Output { batches: vec![(Table::Hits, batch)], summary: Summary::default() };
-                self.hits.mark = Some((rows.builder.mark(), self.hits.rows, self.hits.matched_lines));
-                self.outbox.send(output)
+                self.target.hits.mark =
+                    Some((rows.builder.mark(), self.target.hits.rows, self.target.hits.matched_lines));
+                self.target.outbox.send(output)
             }
             Err(error) => {
-                self.hits.defect = Some(error);
+                self.target.hits.defect = Some(error);
                 ControlFlow::Break(())
             }
         }
@@ -236,23 +239,23 @@ fn is_cut_off(window: &Window<'_>, line: &Range<usize>) -> bool {
 
 impl HitSink for RowSink<'_, '_> {
     fn hit(&mut self, window: &Window<'_>, hit: &Hit<'_>) -> ControlFlow<()> {
-        if self.hits.rows >= self.hits.limit {
-            self.hits.limit_reached = true;
+        if self.target.hits.rows >= self.target.hits.limit {
+            self.target.hits.limit_reached = true;
             return ControlFlow::Break(());
         }
-        self.hits.rows += 1;
+        self.target.hits.rows += 1;
         self.count_lines(window, hit);
-        if self.rows.is_none() {
+        if self.target.rows.is_none() {
             return ControlFlow::Continue(());
         }
         let same_line = self.line.as_ref() == Some(&hit.line);
         let column_number = self.column(window, hit, same_line);
         self.line = Some(hit.line.clone());
-        let (text, options, offsets) = (window.text, self.file.options, self.offsets);
+        let (text, options, offsets) = (window.text, self.target.file.options, self.offsets);
         let part = shown_part(text, &hit.line, &hit.matched, options.max_line_bytes);
         let line_truncated = part != hit.line || is_cut_off(window, &hit.line);
         let lies_in_part = part.start <= hit.matched.start && hit.matched.end <= part.end;
-        let names = hit.pattern.map(|pattern| self.file.patterns.capture_names(pattern as usize));
+        let names = hit.pattern.map(|pattern| self.target.file.patterns.capture_names(pattern as usize));
         let captures: Vec<_> = hit
             .captures
             .iter()
@@ -288,25 +291,25 @@ impl HitSink for RowSink<'_, '_> {
             before: &before,
             after: &after,
         };
-        let Some(rows) = self.rows.as_mut() else { return ControlFlow::Continue(()) };
+        let Some(rows) = self.target.rows.as_mut() else { return ControlFlow::Continue(()) };
         let needs_status = rows.needs_status;
-        let handle = self.file.handle;
-        let status = self.hits.status.get_or_insert_with(|| {
+        let handle = self.target.file.handle;
+        let status = self.target.hits.status.get_or_insert_with(|| {
             counters::FILES_DESCRIBED.add(u64::from(needs_status));
             needs_status.then(|| status_of(handle).ok()).flatten()
         });
-        rows.builder.push(&FileOfHits { path: self.file.path, status: status.as_ref() }, &row);
-        if rows.is_full(self.outbox.batch_limit()) { self.flush() } else { ControlFlow::Continue(()) }
+        rows.builder.push(&FileOfHits { path: self.target.file.path, status: status.as_ref() }, &row);
+        if rows.is_full(self.target.outbox.batch_limit()) { self.flush() } else { ControlFlow::Continue(()) }
     }
 
     fn keep_going(&mut self) -> bool {
         // Once the limit on hits is used up, whatever was being searched is worked on once more.
-        let goes_on = match self.file.control.reach() {
+        let goes_on = match self.target.file.control.reach() {
             Reach::Full => true,
-            Reach::Limit | Reach::Stopped => self.file.to_the_end,
+            Reach::Limit | Reach::Stopped => self.target.file.to_the_end,
             Reach::Closed => false,
         };
-        self.hits.stopped |= !goes_on;
+        self.target.hits.stopped |= !goes_on;
         goes_on
     }
 }

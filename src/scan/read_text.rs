@@ -9,9 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use memchr::{memchr, memrchr};
 
-use super::hit_rows::{FileHits, HitRows, Offsets, RowSink, SearchedFile};
+use super::hit_rows::{HitTarget, Offsets, RowSink};
 use super::options::SearchOptions;
-use super::worker::Outbox;
 use crate::io::content::Chunk;
 use crate::io::decode::{EncodingChoice, TextBuffer, TextEncoding};
 use crate::io::shared_read::Preview;
@@ -108,14 +107,7 @@ impl TextReader {
     }
 
     /// Search the next chunk of the file.
-    pub fn search(
-        &mut self,
-        chunk: &Chunk<'_>,
-        file: SearchedFile<'_>,
-        hits: &mut FileHits,
-        rows: Option<&mut HitRows>,
-        outbox: &dyn Outbox,
-    ) -> ControlFlow<()> {
+    pub fn search(&mut self, chunk: &Chunk<'_>, target: &mut HitTarget<'_>) -> ControlFlow<()> {
         let encoding = match self.encoding {
             Some(encoding) => encoding,
             None => self.first_chunk(chunk),
@@ -127,17 +119,17 @@ impl TextReader {
         }
         let searched = catch_unwind(AssertUnwindSafe(|| {
             if let Some(preview) = chunk.preview {
-                self.search_lines(chunk, preview, encoding.bom_bytes(), file, hits, rows, outbox)
+                self.search_lines(chunk, preview, encoding.bom_bytes(), target)
             } else if chunk.whole && encoding.is_utf8() {
-                self.search_whole(chunk, encoding.bom_bytes(), file, hits, rows, outbox)
+                self.search_whole(chunk, encoding.bom_bytes(), target)
             } else {
-                self.search_decoded(chunk, encoding, file, hits, rows, outbox)
+                self.search_decoded(chunk, encoding, target)
             }
         }));
         if !chunk.intact() {
             // A search relies on bytes that it has seen before, and a map that is written to may show it others: what
             // it says then means nothing, and neither does its panic. The next file begins anew.
-            hits.lost = true;
+            target.hits.lost = true;
             self.outcome = TextOutcome::default();
             return ControlFlow::Break(());
         }
@@ -181,40 +173,27 @@ impl TextReader {
         end
     }
 
-    fn search_whole(
-        &mut self,
-        chunk: &Chunk<'_>,
-        bom: usize,
-        file: SearchedFile<'_>,
-        hits: &mut FileHits,
-        rows: Option<&mut HitRows>,
-        outbox: &dyn Outbox,
-    ) -> ControlFlow<()> {
+    fn search_whole(&mut self, chunk: &Chunk<'_>, bom: usize, target: &mut HitTarget<'_>) -> ControlFlow<()> {
         let text = &chunk.bytes[bom..];
         let end = self.before_nul(text, memchr(0, text), |at| (bom + at) as u64);
-        let mut sink = RowSink::new(file, hits, rows, chunk, Offsets::Raw(bom as u64), outbox);
+        let mut sink = RowSink::new(target, chunk, Offsets::Raw(bom as u64));
         self.searcher.search(&Window::whole(&text[..end]), &mut sink)
     }
 
     /// Searches the lines of a shared file, if the look at them found something in them.
-    // What a chunk is searched with is the same for all three.
-    #[allow(clippy::too_many_arguments)]
     fn search_lines(
         &mut self,
         chunk: &Chunk<'_>,
         preview: Preview,
         bom: usize,
-        file: SearchedFile<'_>,
-        hits: &mut FileHits,
-        rows: Option<&mut HitRows>,
-        outbox: &dyn Outbox,
+        target: &mut HitTarget<'_>,
     ) -> ControlFlow<()> {
         let skipped = if chunk.offset == 0 { bom } else { 0 };
         let text = &chunk.bytes[skipped..];
         let start = chunk.offset + skipped as u64;
         let first_line = self.next_line;
         self.next_line += preview.newlines.cast_signed();
-        let mut sink = RowSink::new(file, hits, rows, chunk, Offsets::Raw(start), outbox);
+        let mut sink = RowSink::new(target, chunk, Offsets::Raw(start));
         if !preview.wanted {
             return if sink.keep_going() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
         }
@@ -231,10 +210,7 @@ impl TextReader {
         &mut self,
         chunk: &Chunk<'_>,
         encoding: TextEncoding,
-        file: SearchedFile<'_>,
-        hits: &mut FileHits,
-        mut rows: Option<&mut HitRows>,
-        outbox: &dyn Outbox,
+        target: &mut HitTarget<'_>,
     ) -> ControlFlow<()> {
         let Some(mut buffer) = self.decoded.take() else { return ControlFlow::Break(()) };
         let skipped = if chunk.offset == 0 { encoding.bom_bytes() } else { 0 };
@@ -246,7 +222,7 @@ impl TextReader {
         if self.multiline {
             // Matches may span lines, so the file is held in one piece; the caller bounds its size.
             if is_end {
-                let mut sink = RowSink::new(file, hits, rows, chunk, Offsets::Decoded(&buffer), outbox);
+                let mut sink = RowSink::new(target, chunk, Offsets::Decoded(&buffer));
                 flow = self.searcher.search(&Window::whole(&buffer.text()[..end]), &mut sink);
             }
         } else {
@@ -255,7 +231,7 @@ impl TextReader {
                     self.outcome.cut_at.get_or_insert(buffer.raw_offset(window.search.end));
                 }
                 let offsets = Offsets::Decoded(&buffer);
-                let mut sink = RowSink::new(file, hits, rows.as_deref_mut(), chunk, offsets, outbox);
+                let mut sink = RowSink::new(target, chunk, offsets);
                 if self.searcher.search(&window, &mut sink).is_break() {
                     flow = ControlFlow::Break(());
                     break;

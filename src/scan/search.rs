@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::control::{Control, Reach};
 use super::describe::status_of_entry;
-use super::hit_rows::{FileHits, HitRows, SearchedFile};
+use super::hit_rows::{FileHits, HitRows, HitTarget, SearchedFile};
 use super::options::{BinaryFiles, ScanOptions, SearchOptions};
 use super::read_text::{TextOutcome, TextReader};
 use super::share::SharedSearch;
@@ -208,7 +208,7 @@ impl SearchOperation {
         let short_read_is_end = item.listing.folder.short_read_is_end;
         let read = self.reader.read_with(Some(&helpers), handle.as_fd(), short_read_is_end, &mut |chunk| {
             control.bytes.fetch_add((chunk.bytes.len() - chunk.repeated) as u64, Ordering::Relaxed);
-            text.search(chunk, file, &mut hits, rows.as_mut(), outbox)
+            text.search(chunk, &mut HitTarget { file, hits: &mut hits, rows: rows.as_mut(), outbox })
         });
         if let Some(defect) = hits.defect.take() {
             return Err(defect);
