@@ -28,6 +28,14 @@ pub enum ErrorKind {
     Decode,
     /// A bound of this library was reached; the message names the way around it.
     Limit,
+    /// The path, or a link on its way, leads out of the root to which the call is confined.
+    OutsideRoot,
+    /// The file does not hold what the caller expected, so nothing was written.
+    Conflict,
+    /// A write failed before it took effect: the target is as it was, and nothing is left beside it.
+    NotCommitted,
+    /// A write took effect, but the system could not say that it survives a loss of power.
+    CommittedNotDurable,
     /// The caller cancelled the work.
     Cancelled,
     /// A running scan was taken over by a forked child, which has none of its threads.
@@ -40,7 +48,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, so that a face can prove that it maps each of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Argument,
         Self::Pattern,
         Self::PathNotFound,
@@ -48,6 +56,10 @@ impl ErrorKind {
         Self::Changed,
         Self::Decode,
         Self::Limit,
+        Self::OutsideRoot,
+        Self::Conflict,
+        Self::NotCommitted,
+        Self::CommittedNotDurable,
         Self::Cancelled,
         Self::Forked,
         Self::Io,

@@ -17,12 +17,16 @@ __all__ = [
     "ArgumentError",
     "CancelledError",
     "ChangedError",
+    "CommittedNotDurableError",
+    "ConflictError",
     "DecodeError",
     "FileSystemError",
     "ForkedProcessError",
     "IncompleteSearchWarning",
     "InternalError",
     "LimitError",
+    "NotCommittedError",
+    "OutsideRootError",
     "PathNotFoundError",
     "PatternError",
     "VfoError",
@@ -86,6 +90,22 @@ class PathNotFoundError(VfoError, FileNotFoundError):
 
 class AccessDeniedError(VfoError, PermissionError):
     """The system refused access to the path."""
+
+
+class OutsideRootError(VfoError, PermissionError):
+    """The path, or a link on its way, leads out of the root that `within` names, whether anything is there or not."""
+
+
+class ConflictError(VfoError, OSError):
+    """The file does not hold what `expected_blake3` says, so nothing was written; read it again and decide anew."""
+
+
+class NotCommittedError(VfoError, OSError):
+    """A write failed before it took effect: the target is as it was, and nothing is left beside it."""
+
+
+class CommittedNotDurableError(VfoError, OSError):
+    """A write took effect, but the system could not say that it survives a loss of power."""
 
 
 class ChangedError(VfoError, OSError):
