@@ -7,6 +7,34 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+/// A path, or a link on its way, leads out of the root to which a call is confined.
+///
+/// Where the system's functions fail, this stands inside of their [`std::io::Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutsideRoot;
+
+impl OutsideRoot {
+    /// Whether this is why one of the system's functions failed.
+    #[must_use]
+    pub fn is_in(error: &std::io::Error) -> bool {
+        matches!(error.get_ref(), Some(inner) if inner.is::<Self>())
+    }
+}
+
+impl fmt::Display for OutsideRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it leads outside of the root to which `within` confines this call")
+    }
+}
+
+impl std::error::Error for OutsideRoot {}
+
+impl From<OutsideRoot> for std::io::Error {
+    fn from(outside: OutsideRoot) -> Self {
+        Self::new(std::io::ErrorKind::PermissionDenied, outside)
+    }
+}
+
 /// What every fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -69,6 +97,9 @@ impl ErrorKind {
     /// The kind that a system error stands for.
     #[must_use]
     pub fn of_io(error: &std::io::Error) -> Self {
+        if OutsideRoot::is_in(error) {
+            return Self::OutsideRoot;
+        }
         match error.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Self::PathNotFound,
             std::io::ErrorKind::PermissionDenied => Self::AccessDenied,

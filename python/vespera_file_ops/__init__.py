@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from . import forks as _forks
 
 if TYPE_CHECKING:
-    from ._core import CancelToken
+    from ._core import CancelToken, Root
     from ._core import __version__ as __version__
     from .errors import (
         AccessDeniedError,
@@ -66,6 +66,7 @@ __all__ = [
     "OutsideRootError",
     "PathNotFoundError",
     "PatternError",
+    "Root",
     "SearchResult",
     "VfoError",
     "compute_file_hash",
@@ -92,6 +93,7 @@ __all__ = [
 _HOMES = {
     "__version__": "_core",
     "CancelToken": "_core",
+    "Root": "_core",
     "SearchResult": "result",
     "compute_file_hash": "files",
     "explain": "explanation",

@@ -1,5 +1,6 @@
 """The Rust core, as the Python package uses it. Not public, but for `CancelToken`: use `vespera_file_ops` itself."""
 
+import os
 from typing import Literal, final
 
 __version__: str
@@ -39,6 +40,40 @@ class CancelToken:
     @property
     def cancelled(self) -> bool:
         """Whether `cancel` was called."""
+
+@final
+class Root:
+    """A folder that a call cannot leave, given as `within=`.
+
+    Relative paths then start in it, and no path, link, glob, ignore file or race leads outside; what would is an
+    `OutsideRootError`. The kernel sees to that, from the folder's handle: the root stays the folder that it was when
+    it was opened, also where that is renamed. A link in it that is an absolute path is refused even where it points
+    inside.
+
+    Arguments:
+        path: The folder.
+
+    Raises:
+        PathNotFoundError, AccessDeniedError: The folder cannot be opened.
+        FileSystemError: It is no folder.
+
+    Example:
+        >>> import vespera_file_ops as vfo
+        >>> root = vfo.Root("src")
+        >>> vfo.read_file("lib.rs", within=root)
+        b'fn main() {}\\n'
+        >>> vfo.read_file("../README.md", within=root)
+        Traceback (most recent call last):
+        vespera_file_ops.errors.OutsideRootError: cannot open: it leads outside of the root to which `within` confines \
+this call (../README.md)
+    """
+
+    def __new__(cls, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> Root: ...
+    @property
+    def path(self) -> str:
+        """The folder, as an absolute path."""
+    def relative(self, path: bytes) -> bytes:
+        """How a path is spelled from this root; an absolute one is inside if it begins with the root's own."""
 
 @final
 class Request:
@@ -119,19 +154,23 @@ class ChunkIterator:
     def __iter__(self) -> ChunkIterator: ...
     def __next__(self) -> bytes: ...
 
-def read_bytes(path: bytes, *, strategy: str, cancel: CancelToken | None) -> bytes:
+def read_bytes(path: bytes, *, strategy: str, within: Root | None, cancel: CancelToken | None) -> bytes:
     """The content of a file."""
 
-def read_string(path: bytes, *, encoding: str, errors: str, strategy: str, cancel: CancelToken | None) -> str:
+def read_string(
+    path: bytes, *, encoding: str, errors: str, strategy: str, within: Root | None, cancel: CancelToken | None
+) -> str:
     """The decoded content of a file."""
 
-def read_lines(path: bytes, *, encoding: str, errors: str, strategy: str, cancel: CancelToken | None) -> Batches:
+def read_lines(
+    path: bytes, *, encoding: str, errors: str, strategy: str, within: Root | None, cancel: CancelToken | None
+) -> Batches:
     """The lines of a file, as the one column `line`."""
 
-def read_chunks(path: bytes, *, chunk_size: int, strategy: str) -> ChunkIterator:
+def read_chunks(path: bytes, *, chunk_size: int, strategy: str, within: Root | None) -> ChunkIterator:
     """The content of a file in pieces."""
 
-def hash_file(path: bytes, *, strategy: str, cancel: CancelToken | None) -> str:
+def hash_file(path: bytes, *, strategy: str, within: Root | None, cancel: CancelToken | None) -> str:
     """The BLAKE3 hash of a file, in hexadecimal."""
 
 def counters() -> dict[str, int]:

@@ -18,9 +18,9 @@ from . import _core
 from .cli_arguments import parse, search_options, walk_options
 from .cli_files import replacing
 from .cli_table import TextTable, value_text, visible
-from .errors import ArgumentError, VfoError
+from .errors import ArgumentError, PathNotFoundError, VfoError
 from .ledger import Summary, incomplete_text, ledger_text
-from .paths import encode_path
+from .paths import encode_path, encode_within
 from .request import ScanRequest
 
 if TYPE_CHECKING:
@@ -92,10 +92,20 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _any_missing(given: argparse.Namespace) -> bool:
     """Name the sources that do not exist. One alone has raised; among others it is a row, and easily overlooked."""
-    missing = [path for path in given.sources if not os.path.lexists(path) and not any(at in path for at in "*?[")]
+    missing = [path for path in given.sources if not any(at in path for at in "*?[") and _is_missing(path, given)]
     for path in missing:
         print(f"vfo: {visible(path)}: no such file or folder", file=sys.stderr)
     return bool(missing)
+
+
+def _is_missing(path: str, given: argparse.Namespace) -> bool:
+    try:
+        ScanRequest("files", path, {"describe_only": True, "within": given.within}, globs=False)
+    except PathNotFoundError:
+        return True
+    except VfoError:
+        return False
+    return False
 
 
 def _search(given: argparse.Namespace) -> int:
@@ -131,7 +141,8 @@ def _files(given: argparse.Namespace) -> int:
 
 
 def _info(given: argparse.Namespace) -> int:
-    options: dict[str, object] = {"describe_only": True, **({"blake3": True} if given.blake3 else {})}
+    options: dict[str, object] = {"describe_only": True, "within": given.within}
+    options |= {"blake3": True} if given.blake3 else {}
     request = ScanRequest("files", _one_or_list(given.source), options, argument="path", globs=False)
     if not _plain(given):
         return _export(given, [request])
@@ -188,17 +199,20 @@ def _hash(given: argparse.Namespace) -> int:
 
 def _read(given: argparse.Namespace) -> int:
     paths = [encode_path("path", path) for path in given.source]
+    within = encode_within(given.within)
     if not _plain(given) or given.columns:
         return _export_lines(given)
     empty = True
     with _output_bytes(given) as out:
         for path in paths:
             if given.encoding is None:
-                for chunk in _core.read_chunks(path, chunk_size=1 << 20, strategy="auto"):
+                for chunk in _core.read_chunks(path, chunk_size=1 << 20, strategy="auto", within=within):
                     empty = empty and not chunk
                     out.write(chunk)
             else:
-                text = _core.read_string(path, encoding=given.encoding, errors="strict", strategy="auto", cancel=None)
+                text = _core.read_string(
+                    path, encoding=given.encoding, errors="strict", strategy="auto", within=within, cancel=None
+                )
                 empty = empty and not text
                 out.write(text.encode())
         out.flush()
@@ -214,7 +228,7 @@ def _export_lines(given: argparse.Namespace) -> int:
 
     tables = []
     for path in given.source:
-        lines = read_file_lines(path, encoding=given.encoding or "auto")
+        lines = read_file_lines(path, encoding=given.encoding or "auto", within=given.within)
         numbers = pl.int_range(1, lines.len() + 1, dtype=pl.Int64, eager=True).alias("line_number")
         tables.append(pl.DataFrame([numbers, lines]).select(pl.lit(path).alias("path"), pl.all()).lazy())
     frame = pl.concat(tables)

@@ -15,8 +15,9 @@ __all__ = ["FORMATS", "parse", "search_options", "walk_options"]
 
 FORMATS = ("table", "csv", "ndjson", "json", "parquet", "arrow")
 
+_WITHIN = "a folder in which paths start, and which nothing leads out of"
 _WALK_FLAGS = ("include_hidden", "follow_symlinks", "one_file_system", "absolute_paths")
-_WALK_VALUES = ("types", "max_depth", "max_file_size", "threads", "time_limit")
+_WALK_VALUES = ("types", "max_depth", "max_file_size", "within", "threads", "time_limit")
 _SEARCH_FLAGS = ("fixed_strings", "whole_word", "invert_match", "multiline")
 _SEARCH_VALUES = ("encoding", "max_hits", "max_hits_per_file", "max_line_bytes", "strategy")
 
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", help="everything that is known of an entry")
     info.add_argument("source", nargs="+", metavar="path", help="files or folders")
+    info.add_argument("--within", help=_WITHIN)
     info.add_argument("--blake3", action="store_true", help="add the hash of each file's content")
     _add_output(info, "files")
 
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     read = commands.add_parser("read", help="the content of a file")
     read.add_argument("source", nargs="+", metavar="path", help="files")
+    read.add_argument("--within", help=_WITHIN)
     read.add_argument("-E", "--encoding", help='decode it from this encoding, or "auto"; without it, the bytes')
     _add_output(read, "lines")
     return parser
@@ -137,6 +140,7 @@ def _add_walk(parser: argparse.ArgumentParser) -> None:
     value(None, "--max-file-size", int, "leave out larger files (bytes)")
     flag(None, "--one-file-system", "stay on the source's file system")
     flag(None, "--absolute-paths", "give paths from the root")
+    value(None, "--within", str, _WITHIN)
     flag(None, "--no-ordered", "rows as they come")
     value("-j", "--threads", int, "at most so many workers")
     value(None, "--time-limit", float, "stop after so many seconds")

@@ -16,7 +16,7 @@ from . import tables
 from .errors import ArgumentError, CancelledError
 from .frames import collect
 from .options import checked, documented
-from .paths import encode_path, is_path
+from .paths import encode_path, encode_within, is_path
 from .request import ScanRequest, pattern_list
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ._core import CancelToken
+    from ._core import CancelToken, Root
     from .options import CoverageOptions
     from .paths import PathArgument
 
@@ -56,8 +56,8 @@ def explain(
     Arguments:
         path: The file in question.
         pattern: The pattern of the search, or a list of them; without one, only whether the file is searched.
-        source: The source of the search. By default the current directory if the path lies below it, else the path's
-            own folder.
+        source: The source of the search. By default the root (`within`), else the current directory if the path lies
+            below it, else the path's own folder.
         {options}
 
     Columns:
@@ -82,10 +82,16 @@ def explain(
         if not is_path(value) and not (name == "source" and value is None):
             raise TypeError(f"{name}: one path (str, bytes or os.PathLike), not {type(value).__name__}")
     given["patterns"] = _NOTHING if pattern is None else pattern_list(pattern)
-    root, relative = _split(encode_path("path", path), None if source is None else encode_path("source", source))
+    within = given["within"] = encode_within(given.get("within"))
+    if source is not None:
+        # What is wrong with the source is an error of this call as well, and below it is only taken as a spelling.
+        ScanRequest("files", source, {"within": within}, argument="source", globs=False)
+    root, relative = _split(
+        encode_path("path", path), None if source is None else encode_path("source", source), within
+    )
 
     # Describing it first makes a path that is not there an error of this call, and gives the row of last resort.
-    described = ScanRequest("files", path, {"describe_only": True}, argument="path", globs=False)
+    described = ScanRequest("files", path, {"describe_only": True, "within": within}, argument="path", globs=False)
     (entries,), _summary = collect(described, "files")
     request = ScanRequest(
         "coverage", root, {**given, "include_ignored": True, "focus": relative}, argument="source", globs=False
@@ -107,8 +113,14 @@ def explain(
     return row.with_columns(pl.lit(reason).alias("reason"))
 
 
-def _split(path: bytes, source: bytes | None) -> tuple[bytes, bytes]:
+def _split(path: bytes, source: bytes | None, within: Root | None) -> tuple[bytes, bytes]:
     """The source to search, and the path relative to it."""
+    if within is not None:
+        # The root takes the place of the top of the file system; what `..` means there, the scan says.
+        path = b"/" + within.relative(path)
+        source = b"/" if source is None else b"/" + within.relative(source)
+        top, relative = _split(path, source, None)
+        return os.path.relpath(top, b"/"), relative
     absolute = os.path.abspath(path)
     if source is None:
         here = os.getcwdb()

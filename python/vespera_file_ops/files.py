@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 from . import _core
 from .errors import ArgumentError
-from .paths import encode_path
+from .paths import encode_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import polars as pl
 
-    from ._core import CancelToken
+    from ._core import CancelToken, Root
     from .options import StrategyName
     from .paths import PathArgument
 
@@ -26,16 +26,24 @@ __all__ = ["compute_file_hash", "read_file", "read_file_chunks", "read_file_line
 _CHUNK_BYTES = 8 * 1024 * 1024
 
 
-def read_file(path: PathArgument, *, strategy: StrategyName = "auto", cancel: CancelToken | None = None) -> bytes:
+def read_file(
+    path: PathArgument,
+    *,
+    strategy: StrategyName = "auto",
+    within: Root | PathArgument | None = None,
+    cancel: CancelToken | None = None,
+) -> bytes:
     r"""The content of a file, as bytes.
 
     Arguments:
         path: The file.
         strategy: How it is read: "auto" (by its size), "buffered", "mmap" or "stream".
+        within: The path starts in this folder, and must not lead outside of it.
         cancel: Stop when `cancel()` is called on it, from any thread.
 
     Raises:
         PathNotFoundError, AccessDeniedError, FileSystemError: The system refused it.
+        OutsideRootError: It leads out of `within`.
         ChangedError: It changed while it was read.
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used; the message names it.
@@ -46,7 +54,8 @@ def read_file(path: PathArgument, *, strategy: StrategyName = "auto", cancel: Ca
         b'\x00\x01\x02'
     """
     _check(cancel, strategy=strategy)
-    return _core.read_bytes(encode_path("path", path), strategy=strategy, cancel=cancel)
+    encoded, root = encode_place(path, within)
+    return _core.read_bytes(encoded, strategy=strategy, within=root, cancel=cancel)
 
 
 def read_file_string(
@@ -55,6 +64,7 @@ def read_file_string(
     encoding: str = "auto",
     errors: Literal["strict", "replace"] = "strict",
     strategy: StrategyName = "auto",
+    within: Root | PathArgument | None = None,
     cancel: CancelToken | None = None,
 ) -> str:
     r"""The content of a file, as text; a BOM is dropped, and newlines are left alone.
@@ -64,11 +74,13 @@ def read_file_string(
         encoding: A WHATWG encoding label such as "utf-16le" or "windows-1252"; "auto": by the BOM, else UTF-8.
         errors: "strict" raises at the first byte that is not valid; "replace" gives U+FFFD for it.
         strategy: How it is read: "auto" (by its size), "buffered", "mmap" or "stream".
+        within: The path starts in this folder, and must not lead outside of it.
         cancel: Stop when `cancel()` is called on it, from any thread.
 
     Raises:
         DecodeError: The content is not valid in the encoding; the message names the byte.
         PathNotFoundError, AccessDeniedError, FileSystemError: The system refused it.
+        OutsideRootError: It leads out of `within`.
         ChangedError: It changed while it was read.
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used; the message names it.
@@ -79,9 +91,8 @@ def read_file_string(
         'fn main() {}\n'
     """
     _check(cancel, encoding=encoding, errors=errors, strategy=strategy)
-    return _core.read_string(
-        encode_path("path", path), encoding=encoding, errors=errors, strategy=strategy, cancel=cancel
-    )
+    encoded, root = encode_place(path, within)
+    return _core.read_string(encoded, encoding=encoding, errors=errors, strategy=strategy, within=root, cancel=cancel)
 
 
 def read_file_lines(
@@ -90,6 +101,7 @@ def read_file_lines(
     encoding: str = "auto",
     errors: Literal["strict", "replace"] = "strict",
     strategy: StrategyName = "auto",
+    within: Root | PathArgument | None = None,
     cancel: CancelToken | None = None,
 ) -> pl.Series:
     """The lines of a file, without their terminators, as a String Series named `line`.
@@ -99,12 +111,14 @@ def read_file_lines(
         encoding: A WHATWG encoding label such as "utf-16le" or "windows-1252"; "auto": by the BOM, else UTF-8.
         errors: "strict" raises at the first byte that is not valid; "replace" gives U+FFFD for it.
         strategy: How it is read: "auto" (by its size), "buffered", "mmap" or "stream".
+        within: The path starts in this folder, and must not lead outside of it.
         cancel: Stop when `cancel()` is called on it, from any thread.
 
     Raises:
         DecodeError: The content is not valid in the encoding; the message names the byte.
         ForkedProcessError: This process was forked from one that had loaded Polars.
         PathNotFoundError, AccessDeniedError, FileSystemError: The system refused it.
+        OutsideRootError: It leads out of `within`.
         ChangedError: It changed while it was read.
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used; the message names it.
@@ -120,14 +134,17 @@ def read_file_lines(
     ensure_not_forked()
     from .frames import to_frame
 
-    lines = _core.read_lines(
-        encode_path("path", path), encoding=encoding, errors=errors, strategy=strategy, cancel=cancel
-    )
+    encoded, root = encode_place(path, within)
+    lines = _core.read_lines(encoded, encoding=encoding, errors=errors, strategy=strategy, within=root, cancel=cancel)
     return to_frame(lines).to_series().alias("line")
 
 
 def read_file_chunks(
-    path: PathArgument, *, chunk_size: int = _CHUNK_BYTES, strategy: StrategyName = "auto"
+    path: PathArgument,
+    *,
+    chunk_size: int = _CHUNK_BYTES,
+    strategy: StrategyName = "auto",
+    within: Root | PathArgument | None = None,
 ) -> Iterator[bytes]:
     """The content of a file in pieces, in constant memory; joined, they are what `read_file` gives.
 
@@ -135,9 +152,11 @@ def read_file_chunks(
         path: The file.
         chunk_size: The size of each piece but the last, in bytes.
         strategy: How it is read: "auto" (by its size), "buffered", "mmap" or "stream".
+        within: The path starts in this folder, and must not lead outside of it.
 
     Raises:
         PathNotFoundError, AccessDeniedError, FileSystemError: The system refused it.
+        OutsideRootError: It leads out of `within`.
         ChangedError: It changed while it was read; what has been yielded is not to be trusted.
         ArgumentError, TypeError: An argument cannot be used; the message names it.
 
@@ -151,19 +170,28 @@ def read_file_chunks(
         raise TypeError(f"chunk_size: a number of bytes, not {type(chunk_size).__name__}")
     if chunk_size < 1:
         raise ArgumentError(f"chunk_size: expected at least 1, got {chunk_size}")
-    return _core.read_chunks(encode_path("path", path), chunk_size=chunk_size, strategy=strategy)
+    encoded, root = encode_place(path, within)
+    return _core.read_chunks(encoded, chunk_size=chunk_size, strategy=strategy, within=root)
 
 
-def compute_file_hash(path: PathArgument, *, strategy: StrategyName = "auto", cancel: CancelToken | None = None) -> str:
+def compute_file_hash(
+    path: PathArgument,
+    *,
+    strategy: StrategyName = "auto",
+    within: Root | PathArgument | None = None,
+    cancel: CancelToken | None = None,
+) -> str:
     """The BLAKE3 hash of a file's content, as 64 hexadecimal digits; what `b3sum` prints.
 
     Arguments:
         path: The file.
         strategy: How it is read: "auto" (by its size), "buffered", "mmap" or "stream".
+        within: The path starts in this folder, and must not lead outside of it.
         cancel: Stop when `cancel()` is called on it, from any thread.
 
     Raises:
         PathNotFoundError, AccessDeniedError, FileSystemError: The system refused it.
+        OutsideRootError: It leads out of `within`.
         ChangedError: It changed while it was read.
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used; the message names it.
@@ -174,7 +202,8 @@ def compute_file_hash(path: PathArgument, *, strategy: StrategyName = "auto", ca
         'e1be4d7a8ab5560a'
     """
     _check(cancel, strategy=strategy)
-    return _core.hash_file(encode_path("path", path), strategy=strategy, cancel=cancel)
+    encoded, root = encode_place(path, within)
+    return _core.hash_file(encoded, strategy=strategy, within=root, cancel=cancel)
 
 
 def _check(cancel: object, **texts: object) -> None:

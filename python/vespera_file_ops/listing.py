@@ -29,7 +29,7 @@ _LIST = {
     "include_hidden": opt.FILES["include_hidden"]._replace(default=True),
     "respect_ignore": opt.FILES["respect_ignore"]._replace(default=False),
 }
-_INFO = {name: opt.FILES[name] for name in ("absolute_paths", "follow_symlinks", "blake3")}
+_INFO = {name: opt.FILES[name] for name in ("absolute_paths", "follow_symlinks", "within", "blake3")}
 
 
 @documented(_GLOB, tables.FILES)

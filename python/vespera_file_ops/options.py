@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, TypeVar
 from .tables import Column, column_lines
 
 if TYPE_CHECKING:
-    from ._core import CancelToken
+    from ._core import CancelToken, Root
+    from .paths import PathArgument
 
 __all__ = [
     "CoverageOptions",
@@ -46,6 +47,7 @@ class WalkOptions(TypedDict, total=False):
     max_file_size: int | None
     one_file_system: bool
     absolute_paths: bool
+    within: Root | PathArgument | None
     ordered: bool
     threads: int | None
     time_limit: float | None
@@ -112,6 +114,9 @@ _WALK: dict[str, Option] = {
     "max_file_size": Option(None, "int, bytes", "leave out larger files (a search lists them as `too_large`)"),
     "one_file_system": Option(False, "bool", "do not enter folders that lie on another file system"),
     "absolute_paths": Option(False, "bool", "give `path` from the root, instead of joined to the source as written"),
+    "within": Option(
+        None, "Root or folder", "paths start in this folder, and nothing outside of it is reached, whatever leads there"
+    ),
     "ordered": Option(True, "bool", "rows by path, in byte order of its components; False: as they come"),
     "threads": Option(
         None, "int", "at most so many workers, never above 256; None: one a core, up to 30 more for a slow disk"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
+    from ._core import Root
     from .errors import ArgumentError
 
     PathArgument: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -36,6 +37,24 @@ def encode_path(name: str, path: PathArgument) -> bytes:
     if b"\0" in encoded:
         raise _bad(f"{name}: a path cannot hold a NUL byte", path)
     return encoded
+
+
+def encode_within(within: Root | PathArgument | None) -> Root | None:
+    """The root that a call is confined to, opened if it was given as a path."""
+    if within is None:
+        return None
+    from ._core import Root
+
+    if isinstance(within, Root):
+        return within
+    if not is_path(within):
+        raise TypeError(f"within: a Root, or the path of a folder, not {type(within).__name__}")
+    return Root(encode_path("within", within))
+
+
+def encode_place(path: PathArgument, within: Root | PathArgument | None) -> tuple[bytes, Root | None]:
+    """The bytes of the argument `path`, and the root that it must not leave."""
+    return encode_path("path", path), encode_within(within)
 
 
 def encode_sources(name: str, source: SourceArgument, *, globs: bool = True) -> tuple[list[tuple[bytes, bool]], bool]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import _core
 from .errors import ArgumentError
-from .paths import encode_sources, text_list
+from .paths import encode_sources, encode_within, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +49,8 @@ class ScanRequest:
         self.sources = sources
         self.options: dict[str, object] = {"source_is_list": is_list}
         for name, value in options.items():
+            if name == "within":
+                value = encode_within(value)  # type: ignore[arg-type]
             if value is not None:
                 self.options[name] = text_list(name, value) if name in _TEXT_LISTS else value
         self.build()

@@ -6,12 +6,10 @@ They run inside Rust from start to end, so Ctrl-C stops them within a tenth of a
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from . import options as opt
 from . import tables
-from .errors import ArgumentError
 from .frames import collect
 from .options import checked, documented
 from .paths import is_path
@@ -154,9 +152,8 @@ def search_text(
     given = checked("search_text", options, _ONE_FILE)
     if not is_path(path):
         raise TypeError(f"path: one path (str, bytes or os.PathLike), not {type(path).__name__}")
-    if os.path.isdir(path):
-        raise ArgumentError(f"path: {os.fsdecode(path)!r} is a folder; search_files searches what lies in one")
-    request = ScanRequest("hits", path, {**given, "patterns": pattern_list(pattern)}, argument="path", globs=False)
+    asked = {**given, "patterns": pattern_list(pattern), "expects_file": True}
+    request = ScanRequest("hits", path, asked, argument="path", globs=False)
     return _hits(request)
 
 

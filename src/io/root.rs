@@ -1,430 +1,220 @@
-//! A folder's handle, and what can be opened or described relative to one.
+//! Where paths start, and whether they may lead outside.
 //!
-//! Every path that this library touches is resolved from a handle, never from a string that was checked earlier, so a
-//! folder that is renamed while it is walked stays the folder that was entered. This file owns the system calls that
-//! open and describe; it knows nothing of ignore rules, of order, or of what a content means.
+//! A [`Root`] is free, and then a path is what it is to every program; or it is confined to a folder, and then nothing
+//! outside of that folder can be reached through it: not by `..`, not by an absolute path, not by a link, and not by
+//! somebody who swaps a folder for a link meanwhile. That is the kernel's doing and not a comparison of strings.
 //!
-//! A path may be longer than the system takes in one call (4,095 bytes): it is then resolved in pieces, so a tree that
-//! is 10,000 folders deep is an ordinary input.
+//! - `status`: what the system says of an entry.
+//! - `folder`: what is opened and described relative to a folder's handle.
+//! - `beneath`: the same, and never outside of it.
+
+mod beneath;
+mod folder;
+mod status;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, StatxTimestamp};
-use rustix::io::Errno;
+use rustix::fs::{CWD, Mode, OFlags};
 
-/// The longest path that one system call takes, without the NUL that ends it.
-const MAX_PATH_BYTES: usize = 4095;
+use crate::error::{Error, OutsideRoot, Result};
+use beneath::{open_beneath, status_beneath};
+pub use folder::{is_known_disk, open_content, open_folder, open_folder_below, status_at, status_of};
+pub use status::{FileKind, FileStatus, TimeSpec};
 
-/// What an entry of a folder is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FileKind {
-    /// A regular file: the only kind that has content.
-    File,
-    /// A folder.
-    Dir,
-    /// A symbolic link that was not followed.
-    Symlink,
-    /// A named pipe.
-    Fifo,
-    /// A socket.
-    Socket,
-    /// A block device.
-    BlockDevice,
-    /// A character device.
-    CharDevice,
-    /// A kind that the system did not tell, or that this library does not know.
-    Unknown,
+/// Where paths start: anywhere, or in one folder that they cannot leave.
+#[derive(Debug, Clone, Default)]
+pub struct Root {
+    confined: Option<Arc<Confined>>,
 }
 
-impl FileKind {
-    /// The word in a table's `kind` column; null where there is nothing to name.
-    #[must_use]
-    pub fn label(self) -> Option<&'static str> {
-        (self != Self::Unknown).then(|| self.as_str())
-    }
-
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Dir => "dir",
-            Self::Symlink => "symlink",
-            Self::Fifo => "fifo",
-            Self::Socket => "socket",
-            Self::BlockDevice => "block_device",
-            Self::CharDevice => "char_device",
-            Self::Unknown => "unknown",
-        }
-    }
+/// A folder that paths cannot leave.
+#[derive(Debug)]
+struct Confined {
+    handle: OwnedFd,
+    /// As the caller spelled it, made absolute.
+    absolute: Vec<u8>,
+    /// What the system calls it.
+    canonical: Vec<u8>,
 }
 
-impl From<FileType> for FileKind {
-    fn from(kind: FileType) -> Self {
-        match kind {
-            FileType::RegularFile => Self::File,
-            FileType::Directory => Self::Dir,
-            FileType::Symlink => Self::Symlink,
-            FileType::Fifo => Self::Fifo,
-            FileType::Socket => Self::Socket,
-            FileType::BlockDevice => Self::BlockDevice,
-            FileType::CharacterDevice => Self::CharDevice,
-            FileType::Unknown => Self::Unknown,
-        }
-    }
-}
-
-/// A moment as the file system stores it: seconds since 1970 in UTC (negative before), and the nanoseconds after them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TimeSpec {
-    /// Whole seconds since 1970-01-01T00:00:00Z.
-    pub seconds: i64,
-    /// Nanoseconds that follow them, below one billion.
-    pub nanos: u32,
-}
-
-impl TimeSpec {
-    /// Nanoseconds since 1970, or `None` where that does not fit (before 1677 or after 2262).
-    #[must_use]
-    pub fn as_nanoseconds(self) -> Option<i64> {
-        let nanos = i64::from(self.nanos);
-        match self.seconds.checked_mul(1_000_000_000).and_then(|seconds| seconds.checked_add(nanos)) {
-            // In the last second that fits, the seconds alone do not.
-            None => i64::try_from(i128::from(self.seconds) * 1_000_000_000 + i128::from(nanos)).ok(),
-            fits => fits,
-        }
-    }
-}
-
-impl From<StatxTimestamp> for TimeSpec {
-    fn from(time: StatxTimestamp) -> Self {
-        Self { seconds: time.tv_sec, nanos: time.tv_nsec }
-    }
-}
-
-/// What the system says of one entry.
+/// What a folder is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileStatus {
-    /// What the entry is.
-    pub kind: FileKind,
-    /// Length of its content in bytes.
-    pub size: u64,
-    /// Bytes that it takes on disk.
-    pub allocated: u64,
-    /// When its content last changed, as far as programs let the system tell (they can set it).
-    pub modified: TimeSpec,
-    /// When its inode last changed; programs cannot set it.
-    pub changed: TimeSpec,
-    /// When it was last read, if the system records that.
-    pub accessed: TimeSpec,
-    /// When it was made, where the file system keeps it.
-    pub created: Option<TimeSpec>,
-    /// Type and permission bits.
-    pub mode: u32,
-    /// The owner's number.
-    pub uid: u32,
-    /// The group's number.
-    pub gid: u32,
-    /// How many names it has.
-    pub links: u32,
-    /// Its number within its device.
-    pub inode: u64,
-    /// The device that it lies on.
-    pub device: u64,
+pub enum FolderUse {
+    /// Reading its entries.
+    Listing,
+    /// Opening what lies in it, which needs no right to list it.
+    Passing,
 }
 
-impl FileStatus {
-    /// Whether no write to the content can be seen between the two observations of one file.
-    #[must_use]
-    pub fn same_content_as(&self, other: &Self) -> bool {
-        self.size == other.size && self.modified == other.modified && self.changed == other.changed
-    }
-
-    fn from_statx(statx: &Statx) -> Self {
-        let has_birth = StatxFlags::from_bits_retain(statx.stx_mask).contains(StatxFlags::BTIME);
-        Self {
-            kind: FileType::from_raw_mode(u32::from(statx.stx_mode)).into(),
-            size: statx.stx_size,
-            allocated: statx.stx_blocks.saturating_mul(512),
-            modified: statx.stx_mtime.into(),
-            changed: statx.stx_ctime.into(),
-            accessed: statx.stx_atime.into(),
-            created: has_birth.then(|| statx.stx_btime.into()),
-            mode: u32::from(statx.stx_mode),
-            uid: statx.stx_uid,
-            gid: statx.stx_gid,
-            links: statx.stx_nlink,
-            inode: statx.stx_ino,
-            device: rustix::fs::makedev(statx.stx_dev_major, statx.stx_dev_minor),
-        }
-    }
-}
-
-/// Opens the folder `path`, relative to `at`; the empty path is `at` itself.
-///
-/// `follow` says whether a symlink in the last place is followed; those before it always are.
-///
-/// # Errors
-/// Whatever the system reports: `ENOTDIR` for anything that is no folder, `ELOOP` or `ENOTDIR` for an unfollowed link.
-pub fn open_folder(at: BorrowedFd<'_>, path: &[u8], follow: bool) -> io::Result<OwnedFd> {
-    let path = if path.is_empty() { b"." } else { path };
-    open(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | link_flag(follow))
-}
-
-/// Opens the folder `path` below `at`, where it was found by a walk that followed no link: if there is one on the way
-/// now, somebody has put it there, and it is an error.
-///
-/// # Errors
-/// Whatever the system reports: `ELOOP` for a link, anywhere on the way.
-pub fn open_folder_below(at: BorrowedFd<'_>, path: &[u8]) -> io::Result<OwnedFd> {
-    let no_links = ResolveFlags::NO_SYMLINKS;
-    let opened = descend(at, path, no_links).and_then(|descent| {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        open_resolved(descent.folder(at), descent.rest, flags, no_links)
-    });
-    match opened.as_ref().err().and_then(io::Error::raw_os_error).map(Errno::from_raw_os_error) {
-        // Before Linux 5.6, and in sandboxes that were made before it, only the last place can be watched.
-        Some(Errno::NOSYS | Errno::PERM) => open_folder(at, path, false),
-        _ => opened,
-    }
-}
-
-fn open_resolved(at: BorrowedFd<'_>, path: &[u8], flags: OFlags, resolve: ResolveFlags) -> io::Result<OwnedFd> {
-    Ok(rustix::io::retry_on_intr(|| {
-        if resolve.is_empty() {
-            rustix::fs::openat(at, path, flags, Mode::empty())
-        } else {
-            rustix::fs::openat2(at, path, flags, Mode::empty(), resolve)
-        }
-    })?)
-}
-
-/// Opens the content of the file `name` for reading, relative to `at`.
-///
-/// Never waits: a pipe without a writer opens at once, a terminal does not become the controlling one. Opening a device
-/// can have effects of its own, so a caller that does not know an entry's kind describes it first.
-///
-/// # Errors
-/// Whatever the system reports.
-pub fn open_content(at: BorrowedFd<'_>, name: &[u8], follow: bool) -> io::Result<OwnedFd> {
-    open(at, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | link_flag(follow))
-}
-
-/// Describes the entry `name`, relative to `at`; the empty name is `at` itself.
-///
-/// # Errors
-/// Whatever the system reports.
-pub fn status_at(at: BorrowedFd<'_>, name: &[u8], follow: bool) -> io::Result<FileStatus> {
-    if name.is_empty() {
-        return status_of(at);
-    }
-    let flags = if follow { AtFlags::NO_AUTOMOUNT } else { AtFlags::NO_AUTOMOUNT | AtFlags::SYMLINK_NOFOLLOW };
-    let descent = descend(at, name, ResolveFlags::empty())?;
-    let statx = rustix::io::retry_on_intr(|| {
-        rustix::fs::statx(descent.folder(at), descent.rest, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME)
-    })?;
-    Ok(FileStatus::from_statx(&statx))
-}
-
-/// Describes what an open handle refers to.
-///
-/// # Errors
-/// Whatever the system reports.
-pub fn status_of(file: BorrowedFd<'_>) -> io::Result<FileStatus> {
-    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
-    let statx = rustix::io::retry_on_intr(|| rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, wanted))?;
-    Ok(FileStatus::from_statx(&statx))
-}
-
-/// Whether `file` lies on a local disk file system, where a read that returns less than asked has met the file's end.
-///
-/// It is no more than that on network file systems, on FUSE and in `/proc`. Ask once a device, not once a file.
-#[must_use]
-pub fn is_known_disk(file: BorrowedFd<'_>) -> bool {
-    // linux/magic.h, and each file system's own header for those that are missing there.
-    const KNOWN: [u32; 19] = [
-        0x0000_EF53, // ext2, ext3, ext4
-        0x5846_5342, // xfs
-        0x9123_683E, // btrfs
-        0x0102_1994, // tmpfs
-        0x8584_58F6, // ramfs
-        0x794C_7630, // overlayfs
-        0x2FC1_2FC1, // zfs
-        0xF2F5_2010, // f2fs
-        0xCA45_1A4E, // bcachefs
-        0x7371_7368, // squashfs
-        0xE0F5_E1E2, // erofs
-        0x0000_4D44, // vfat
-        0x2011_BAB0, // exfat
-        0x7366_746E, // ntfs3
-        0x0000_9660, // iso9660
-        0x1501_3346, // udf
-        0x3153_464A, // jfs
-        0x5265_4973, // reiserfs
-        0x0000_3434, // nilfs2
-    ];
-    // The field is a signed long on some systems and unsigned on others; the magic is its low 32 bits on all.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    rustix::fs::fstatfs(file).is_ok_and(|about| KNOWN.contains(&(about.f_type as u32)))
-}
-
-fn link_flag(follow: bool) -> OFlags {
-    if follow { OFlags::empty() } else { OFlags::NOFOLLOW }
-}
-
-fn open(at: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
-    let descent = descend(at, path, ResolveFlags::empty())?;
-    open_resolved(descent.folder(at), descent.rest, flags, ResolveFlags::empty())
-}
-
-/// The part of a path that still has to be resolved, and the folder to resolve it from.
-struct Descent<'a> {
-    reached: Option<OwnedFd>,
-    rest: &'a [u8],
-}
-
-impl Descent<'_> {
-    fn folder<'a>(&'a self, start: BorrowedFd<'a>) -> BorrowedFd<'a> {
-        self.reached.as_ref().map_or(start, AsFd::as_fd)
-    }
-}
-
-/// Walks down a path that is too long for one call until what is left fits into one.
-fn descend<'a>(at: BorrowedFd<'_>, path: &'a [u8], resolve: ResolveFlags) -> io::Result<Descent<'a>> {
-    let mut descent = Descent { reached: None, rest: path };
-    while descent.rest.len() > MAX_PATH_BYTES {
-        let cut = match memchr::memrchr(b'/', &descent.rest[..=MAX_PATH_BYTES]) {
-            Some(cut) if cut > 0 => cut,
-            _ => return Err(Errno::NAMETOOLONG.into()),
+impl FolderUse {
+    fn flags(self) -> OFlags {
+        let use_ = match self {
+            Self::Listing => OFlags::RDONLY,
+            Self::Passing => OFlags::PATH,
         };
-        let (piece, rest) = descent.rest.split_at(cut);
-        // O_PATH needs no more than the right to pass through, as the system's own resolution does.
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = descent.folder(at);
-        let next = open_resolved(folder, piece, flags, resolve)?;
-        let start = rest.iter().position(|&byte| byte != b'/');
-        descent = Descent { reached: Some(next), rest: start.map_or(b".", |start| &rest[start..]) };
+        use_ | OFlags::DIRECTORY | OFlags::CLOEXEC
     }
-    Ok(descent)
+}
+
+impl Root {
+    /// No root: relative paths start in the working directory, and every path is allowed.
+    #[must_use]
+    pub fn free() -> Self {
+        Self::default()
+    }
+
+    /// A folder that cannot be left. It stays the folder that it is now, also where it is renamed.
+    ///
+    /// # Errors
+    /// The system's, if it cannot be opened or is no folder.
+    pub fn confined(path: &[u8]) -> Result<Self> {
+        let failed = |error: io::Error| Error::io("open the root", path, error);
+        let handle =
+            rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, FolderUse::Passing.flags(), Mode::empty()))
+                .map_err(|error| failed(error.into()))?;
+        let absolute = std::path::absolute(as_path(path)).map_err(failed)?.into_os_string().into_vec();
+        let canonical = match path_of(handle.as_fd()) {
+            Some(path) => path,
+            None => std::fs::canonicalize(as_path(path)).map_err(failed)?.into_os_string().into_vec(),
+        };
+        Ok(Self { confined: Some(Arc::new(Confined { handle, absolute, canonical })) })
+    }
+
+    /// Whether paths are kept inside.
+    #[must_use]
+    pub fn is_confined(&self) -> bool {
+        self.confined.is_some()
+    }
+
+    /// The folder that cannot be left, as the system calls it.
+    #[must_use]
+    pub fn canonical(&self) -> Option<&[u8]> {
+        self.confined.as_deref().map(|confined| confined.canonical.as_slice())
+    }
+
+    /// The same, as the caller spelled it, but absolute.
+    #[must_use]
+    pub fn absolute(&self) -> Option<&[u8]> {
+        self.confined.as_deref().map(|confined| confined.absolute.as_slice())
+    }
+
+    /// The handle of the folder that cannot be left.
+    #[must_use]
+    pub fn handle(&self) -> Option<BorrowedFd<'_>> {
+        self.confined.as_deref().map(|confined| confined.handle.as_fd())
+    }
+
+    /// The path as it is resolved from here. An absolute path that begins with the root's own is what follows it.
+    ///
+    /// # Errors
+    /// [`OutsideRoot`] for any other absolute path.
+    pub fn relative<'p>(&self, path: &'p [u8]) -> io::Result<&'p [u8]> {
+        let Some(confined) = &self.confined else { return Ok(path) };
+        if path.first() != Some(&b'/') {
+            return Ok(path);
+        }
+        let rest = [&confined.absolute, &confined.canonical].into_iter().find_map(|root| below(root, path));
+        rest.ok_or_else(|| OutsideRoot.into())
+    }
+
+    /// Opens a folder; links on the way are followed, and one in the last place if `follow` says so.
+    ///
+    /// # Errors
+    /// The system's, and [`OutsideRoot`].
+    pub fn open_folder(&self, path: &[u8], purpose: FolderUse, follow: bool) -> io::Result<OwnedFd> {
+        self.open(path, purpose.flags(), follow)
+    }
+
+    /// Opens a content for reading, as [`open_content`] does.
+    ///
+    /// # Errors
+    /// The system's, and [`OutsideRoot`].
+    pub fn open_content(&self, path: &[u8], follow: bool) -> io::Result<OwnedFd> {
+        self.open(path, folder::CONTENT, follow)
+    }
+
+    /// Describes an entry.
+    ///
+    /// # Errors
+    /// The system's, and [`OutsideRoot`].
+    pub fn status(&self, path: &[u8], follow: bool) -> io::Result<FileStatus> {
+        let path = self.relative(path)?;
+        match self.handle() {
+            Some(root) => status_beneath(root, path, follow),
+            None => status_at(CWD, path, follow),
+        }
+    }
+
+    /// The real path of a folder: free of links. In a root it is what the system calls the handle that was opened by
+    /// `path`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn canonical_of(&self, folder: Option<BorrowedFd<'_>>, path: &[u8]) -> io::Result<Vec<u8>> {
+        match &self.confined {
+            None => Ok(std::fs::canonicalize(as_path(path))?.into_os_string().into_vec()),
+            // Asking the path again could give another folder's answer.
+            Some(confined) => Ok(folder.and_then(path_of).unwrap_or_else(|| join(&confined.canonical, path))),
+        }
+    }
+
+    fn open(&self, path: &[u8], flags: OFlags, follow: bool) -> io::Result<OwnedFd> {
+        let path = self.relative(path)?;
+        let flags = flags | folder::link_flag(follow);
+        match self.handle() {
+            Some(root) => open_beneath(root, path, flags),
+            None => folder::open(CWD, path, flags),
+        }
+    }
+}
+
+/// What follows `root` in `path`, if it lies below it.
+fn below<'p>(root: &[u8], path: &'p [u8]) -> Option<&'p [u8]> {
+    let rest = path.strip_prefix(root)?;
+    let inside = rest.is_empty() || rest[0] == b'/' || root.ends_with(b"/");
+    let rest = &rest[rest.iter().take_while(|byte| **byte == b'/').count()..];
+    inside.then_some(if rest.is_empty() { b"." } else { rest })
+}
+
+/// The system's own name for what a handle refers to, where it tells.
+fn path_of(folder: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    use std::os::fd::AsRawFd;
+    let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    let path = rustix::fs::readlink(link, Vec::new()).ok()?.into_bytes();
+    // What has been removed, or lies outside of what this process can see, has no path.
+    (path.starts_with(b"/") && !path.ends_with(b" (deleted)")).then_some(path)
+}
+
+fn as_path(path: &[u8]) -> &Path {
+    Path::new(std::ffi::OsStr::from_bytes(path))
+}
+
+fn join(folder: &[u8], path: &[u8]) -> Vec<u8> {
+    let slash: &[u8] = if folder.ends_with(b"/") { b"" } else { b"/" };
+    if path == b"." { folder.to_vec() } else { [folder, slash, path].concat() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{CWD, mkdirat};
-    use std::os::unix::ffi::OsStrExt;
-
-    fn folder(dir: &tempfile::TempDir) -> OwnedFd {
-        open_folder(CWD, dir.path().as_os_str().as_bytes(), true).unwrap()
-    }
 
     #[test]
-    fn a_link_anywhere_on_the_way_below_is_an_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = folder(&dir);
-        std::fs::create_dir_all(dir.path().join("real/inner/last")).unwrap();
-        std::os::unix::fs::symlink("inner", dir.path().join("real/link")).unwrap();
-        for path in ["real", "real/inner", "real/inner/last"] {
-            open_folder_below(root.as_fd(), path.as_bytes()).unwrap();
+    fn an_absolute_path_is_inside_by_whole_components_alone() {
+        for (root, path, rest) in [
+            ("/srv/data", "/srv/data", Some(".")),
+            ("/srv/data", "/srv/data//", Some(".")),
+            ("/srv/data", "/srv/data/a/b", Some("a/b")),
+            ("/srv/data", "/srv/data//a", Some("a")),
+            ("/srv/data", "/srv/database", None),
+            ("/srv/data", "/srv", None),
+            ("/", "/etc", Some("etc")),
+            ("/", "/", Some(".")),
+        ] {
+            assert_eq!(below(root.as_bytes(), path.as_bytes()), rest.map(str::as_bytes), "{root} {path}");
         }
-        // A long one is opened in pieces, each of which may hold the link.
-        let long = format!("real/link{}/last", "/.".repeat(MAX_PATH_BYTES));
-        for path in ["real/link", "real/link/last", &long] {
-            let error = open_folder_below(root.as_fd(), path.as_bytes()).unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(Errno::LOOP.raw_os_error()), "{path}");
-        }
-        open_folder_below(root.as_fd(), long.replace("link", "inner").as_bytes()).unwrap();
-    }
-
-    #[test]
-    fn a_path_longer_than_the_system_takes_is_opened_in_pieces() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = folder(&dir);
-        let name = [b'n'; 200];
-        let mut at = root.try_clone().unwrap();
-        let mut path = Vec::new();
-        for _ in 0..60 {
-            mkdirat(&at, &name[..], Mode::RWXU).unwrap();
-            at = open_folder(at.as_fd(), &name, false).unwrap();
-            path.extend_from_slice(&name);
-            path.push(b'/');
-        }
-        let expected = status_of(at.as_fd()).unwrap();
-        assert!(path.len() > 2 * MAX_PATH_BYTES);
-        for spelled in [path.clone(), path[..path.len() - 1].to_vec(), [&path[..], &[b'/'; 5000]].concat()] {
-            assert_eq!(status_at(root.as_fd(), &spelled, false).unwrap().inode, expected.inode);
-            let opened = open_folder(root.as_fd(), &spelled, false).unwrap();
-            assert_eq!(status_of(opened.as_fd()).unwrap().inode, expected.inode);
-        }
-        std::fs::write(dir.path().join("plain"), b"x").unwrap();
-        rustix::fs::renameat(&root, "plain", &at, "file").unwrap();
-        let file = [&path[..], b"file"].concat();
-        assert_eq!(status_of(open_content(root.as_fd(), &file, false).unwrap().as_fd()).unwrap().size, 1);
-        let absolute = [dir.path().as_os_str().as_bytes(), b"/", &file[..]].concat();
-        assert_eq!(status_at(CWD, &absolute, false).unwrap().size, 1);
-    }
-
-    #[test]
-    fn one_component_that_is_too_long_is_an_error_and_no_endless_loop() {
-        let error = status_at(CWD, &[b'x'; 9000], true).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(Errno::NAMETOOLONG.raw_os_error()));
-    }
-
-    #[test]
-    fn kinds_are_told_apart_and_a_pipe_opens_at_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = folder(&dir);
-        std::fs::write(dir.path().join("f"), vec![1; 5000]).unwrap();
-        rustix::fs::symlinkat("f", &root, "l").unwrap();
-        rustix::fs::mkfifoat(&root, "p", Mode::RUSR | Mode::WUSR).unwrap();
-        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("s")).unwrap();
-        let kind = |name: &[u8], follow| status_at(root.as_fd(), name, follow).unwrap().kind.as_str();
-        assert_eq!(
-            [
-                kind(b"f", false),
-                kind(b"l", false),
-                kind(b"l", true),
-                kind(b"p", false),
-                kind(b"s", false),
-                kind(b"", false)
-            ],
-            ["file", "symlink", "file", "fifo", "socket", "dir"]
-        );
-        assert_eq!(status_at(CWD, b"/dev/null", true).unwrap().kind, FileKind::CharDevice);
-        assert_eq!(status_at(root.as_fd(), b"f", false).unwrap().size, 5000);
-        open_content(root.as_fd(), b"p", false).unwrap();
-        assert!(open_content(root.as_fd(), b"l", false).is_err());
-        assert!(open_folder(root.as_fd(), b"f", true).is_err());
-    }
-
-    #[test]
-    fn status_agrees_with_the_standard_library() {
-        use std::os::unix::fs::MetadataExt;
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), [7; 12345]).unwrap();
-        let (ours, theirs) = (status_of(file.as_file().as_fd()).unwrap(), file.as_file().metadata().unwrap());
-        assert_eq!((ours.size, ours.inode, ours.device), (theirs.size(), theirs.ino(), theirs.dev()));
-        assert_eq!(
-            (ours.mode, ours.uid, ours.gid, u64::from(ours.links)),
-            (theirs.mode(), theirs.uid(), theirs.gid(), theirs.nlink())
-        );
-        assert_eq!(ours.allocated, theirs.blocks() * 512);
-        assert_eq!((ours.modified.seconds, i64::from(ours.modified.nanos)), (theirs.mtime(), theirs.mtime_nsec()));
-        assert_eq!((ours.changed.seconds, i64::from(ours.changed.nanos)), (theirs.ctime(), theirs.ctime_nsec()));
-    }
-
-    #[test]
-    fn a_short_read_is_believed_on_disks_and_not_in_proc() {
-        assert!(is_known_disk(tempfile::tempfile().unwrap().as_fd()));
-        assert!(!is_known_disk(std::fs::File::open("/proc/self/stat").unwrap().as_fd()));
-    }
-
-    #[test]
-    fn times_outside_of_64_bit_nanoseconds_do_not_fit() {
-        assert_eq!(TimeSpec { seconds: -1, nanos: 5 }.as_nanoseconds(), Some(-999_999_995));
-        assert_eq!(TimeSpec { seconds: 15_032_385_535, nanos: 0 }.as_nanoseconds(), None);
-        assert_eq!(TimeSpec { seconds: -9_223_372_037, nanos: 145_224_192 }.as_nanoseconds(), Some(i64::MIN));
-        assert_eq!(TimeSpec { seconds: -9_223_372_037, nanos: 145_224_191 }.as_nanoseconds(), None);
     }
 }

@@ -5,30 +5,28 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::CWD;
-
 use super::content::{ContentReader, Stopped};
 use super::counters;
 use super::hash::{blake3_of, hash_hex};
-use super::root::{FileKind, is_known_disk, open_content, status_of};
+use super::root::{FileKind, Root, is_known_disk, status_of};
 use super::strategy::Thresholds;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often a file that changes is read before it is given up.
 const TRIES: usize = 4;
 
-/// Opens a regular file by a path from the working directory; links are followed.
+/// Opens a regular file by a path from `root`; links are followed as far as that lets them.
 ///
 /// # Errors
 /// The system's, and an argument error for what has no content (a folder) or must not be opened (a pipe, a device).
-pub fn open_regular(path: &[u8]) -> Result<OwnedFd> {
+pub fn open_regular(root: &Root, path: &[u8]) -> Result<OwnedFd> {
     if path.is_empty() || path.contains(&0) {
         return Err(Error::argument("path", "expected a path, got an empty one or one that holds a NUL byte"));
     }
     // Described before it is opened, because opening a device can do something.
-    let before = super::root::status_at(CWD, path, true).map_err(|error| Error::io("open", path, error))?;
+    let before = root.status(path, true).map_err(|error| Error::io("open", path, error))?;
     refuse_unless_file(before.kind, path)?;
-    let file = open_content(CWD, path, true).map_err(|error| Error::io("open", path, error))?;
+    let file = root.open_content(path, true).map_err(|error| Error::io("open", path, error))?;
     let opened = status_of(file.as_fd()).map_err(|error| Error::io("describe", path, error))?;
     refuse_unless_file(opened.kind, path)?;
     counters::FILES_OPENED.add(1);
@@ -50,9 +48,9 @@ fn refuse_unless_file(kind: FileKind, path: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// As [`open_regular`]; `Changed` if it changes every time it is read, `Cancelled` if `stopped` says so.
-pub fn read_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<Vec<u8>> {
+pub fn read_file(root: &Root, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<Vec<u8>> {
     let mut reader = ContentReader::new(thresholds);
-    let file = open_regular(path)?;
+    let file = open_regular(root, path)?;
     let short_read_is_end = is_known_disk(file.as_fd());
     for _ in 0..TRIES {
         let read = reader.read_all(file.as_fd(), short_read_is_end, stopped);
@@ -73,8 +71,8 @@ pub fn read_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> R
 ///
 /// Whatever is wrong with it, [`read_file`] says.
 #[must_use]
-pub fn open_of_known_size(path: &[u8], from: u64) -> Option<(OwnedFd, usize)> {
-    let file = open_regular(path).ok()?;
+pub fn open_of_known_size(root: &Root, path: &[u8], from: u64) -> Option<(OwnedFd, usize)> {
+    let file = open_regular(root, path).ok()?;
     let size = status_of(file.as_fd()).ok()?.size;
     (size >= from && is_known_disk(file.as_fd())).then_some((file, usize::try_from(size).ok()?))
 }
@@ -83,9 +81,9 @@ pub fn open_of_known_size(path: &[u8], from: u64) -> Option<(OwnedFd, usize)> {
 ///
 /// # Errors
 /// As [`read_file`].
-pub fn hash_file(path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<String> {
+pub fn hash_file(root: &Root, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<String> {
     let mut reader = ContentReader::new(thresholds);
-    let file = open_regular(path)?;
+    let file = open_regular(root, path)?;
     let short_read_is_end = is_known_disk(file.as_fd());
     blake3_of(&mut reader, file.as_fd(), short_read_is_end, path, stopped).map(|hash| hash_hex(&hash))
 }

@@ -15,12 +15,13 @@ use super::ascii_string::UnwrittenString;
 use super::errors::raised;
 use super::guard::{caught, guarded};
 use super::options::{PyCancelToken, thresholds_of};
+use super::root::{PyRoot, root_of};
 use super::stream::PyBatches;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::content::{ContentReader, Stopped};
 use crate::io::decode::{EncodingChoice, TextEncoding, decode_replacing, decode_strict};
-use crate::io::root::{FileStatus, status_of};
+use crate::io::root::{FileStatus, Root, status_of};
 use crate::io::strategy::Thresholds;
 use crate::io::{counters as counts, whole};
 use crate::scan::{CancelToken, normalised};
@@ -73,11 +74,12 @@ const QUICK_BYTES: u64 = 8 << 20;
 
 fn run<T: Send>(
     py: Python<'_>,
+    root: &Root,
     path: &[u8],
     cancel: Option<PyCancelToken>,
     work: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send,
 ) -> PyResult<T> {
-    let size = crate::io::root::status_at(rustix::fs::CWD, path, true).map_or(0, |status| status.size);
+    let size = root.status(path, true).map_or(0, |status| status.size);
     if size <= QUICK_BYTES && size > 0 {
         let token = cancel.map(|token| token.0).unwrap_or_default();
         return py.detach(|| work(&|| token.is_cancelled())).map_err(|error| raised(&error));
@@ -87,16 +89,17 @@ fn run<T: Send>(
 
 /// The content of a file.
 #[pyfunction]
-#[pyo3(signature = (path, *, strategy = "auto", cancel = None))]
+#[pyo3(signature = (path, *, strategy = "auto", within = None, cancel = None))]
 pub fn read_bytes<'py>(
     py: Python<'py>,
     path: &[u8],
     strategy: &str,
+    within: Option<PyRoot>,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     guarded(|| {
-        let thresholds = thresholds_of(strategy)?;
-        let content = run(py, path, cancel, |stopped| whole::read_file(path, thresholds, stopped))?;
+        let (thresholds, root) = (thresholds_of(strategy)?, root_of(within));
+        let content = run(py, &root, path, cancel, |stopped| whole::read_file(&root, path, thresholds, stopped))?;
         Ok(PyBytes::new(py, &content))
     })
 }
@@ -129,8 +132,8 @@ impl Decoding {
         Ok(Self { encoding, strict })
     }
 
-    fn text(self, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<Text> {
-        let content = whole::read_file(path, thresholds, stopped)?;
+    fn text(self, root: &Root, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<Text> {
+        let content = whole::read_file(root, path, thresholds, stopped)?;
         FailPoint::Decoding.pass();
         let encoding = TextEncoding::detect(&content, self.encoding);
         if encoding.is_utf8() && encoding.bom_bytes() == 0 {
@@ -166,6 +169,7 @@ const IN_PLACE_FROM: u64 = 1 << 20;
 /// The text of a large file, read into its place; `None` if it is not so simple, and nothing was wrong so far.
 fn text_in_place<'py>(
     py: Python<'py>,
+    root: &Root,
     path: &[u8],
     decoding: Decoding,
     thresholds: Thresholds,
@@ -174,10 +178,12 @@ fn text_in_place<'py>(
     if decoding.encoding != EncodingChoice::Auto || thresholds.forced.is_some() {
         return Ok(None);
     }
-    let Some((file, size)) = py.detach(|| whole::open_of_known_size(path, IN_PLACE_FROM)) else { return Ok(None) };
+    let Some((file, size)) = py.detach(|| whole::open_of_known_size(root, path, IN_PLACE_FROM)) else {
+        return Ok(None);
+    };
     let Some(mut string) = UnwrittenString::new(py, size) else { return Ok(None) };
     let reader = ContentReader::new(thresholds);
-    let unchanged = run(py, path, cancel, |stopped| {
+    let unchanged = run(py, root, path, cancel, |stopped| {
         let read = reader.read_into(file.as_fd(), string.bytes(), stopped);
         let unchanged = read.map_err(|error| Error::io("read", path, error))?;
         if stopped() {
@@ -198,21 +204,23 @@ fn text_in_place<'py>(
 
 /// The decoded content of a file.
 #[pyfunction]
-#[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", cancel = None))]
+#[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", within = None, cancel = None))]
 pub fn read_string<'py>(
     py: Python<'py>,
     path: &[u8],
     encoding: &str,
     errors: &str,
     strategy: &str,
+    within: Option<PyRoot>,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<Bound<'py, PyString>> {
     guarded(|| {
         let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
-        if let Some(text) = text_in_place(py, path, decoding, thresholds, cancel.clone())? {
+        let root = root_of(within);
+        if let Some(text) = text_in_place(py, &root, path, decoding, thresholds, cancel.clone())? {
             return Ok(text);
         }
-        let content = run(py, path, cancel, |stopped| whole::read_file(path, thresholds, stopped))?;
+        let content = run(py, &root, path, cancel, |stopped| whole::read_file(&root, path, thresholds, stopped))?;
         FailPoint::Decoding.pass();
         decoding.python_string(py, &content, path)
     })
@@ -220,19 +228,21 @@ pub fn read_string<'py>(
 
 /// The lines of a file, as the one column `line`.
 #[pyfunction]
-#[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", cancel = None))]
+#[pyo3(signature = (path, *, encoding = "auto", errors = "strict", strategy = "auto", within = None, cancel = None))]
 pub fn read_lines(
     py: Python<'_>,
     path: &[u8],
     encoding: &str,
     errors: &str,
     strategy: &str,
+    within: Option<PyRoot>,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<PyBatches> {
     guarded(|| {
         let (decoding, thresholds) = (Decoding::parse(encoding, errors)?, thresholds_of(strategy)?);
-        let batches = run(py, path, cancel, |stopped| {
-            match decoding.text(path, thresholds, stopped)? {
+        let root = root_of(within);
+        let batches = run(py, &root, path, cancel, |stopped| {
+            match decoding.text(&root, path, thresholds, stopped)? {
                 Text::Decoded(text) => lines::lines(text.into_bytes()),
                 Text::Unchecked(content, encoding) => {
                     let content = Bytes::from(content);
@@ -252,16 +262,22 @@ pub fn read_lines(
 
 /// The content of a file in pieces.
 #[pyfunction]
-#[pyo3(signature = (path, *, chunk_size, strategy = "auto"))]
-pub fn read_chunks(py: Python<'_>, path: &[u8], chunk_size: usize, strategy: &str) -> PyResult<PyChunkIterator> {
+#[pyo3(signature = (path, *, chunk_size, strategy = "auto", within = None))]
+pub fn read_chunks(
+    py: Python<'_>,
+    path: &[u8],
+    chunk_size: usize,
+    strategy: &str,
+    within: Option<PyRoot>,
+) -> PyResult<PyChunkIterator> {
     guarded(|| {
         thresholds_of(strategy)?;
         if chunk_size == 0 {
             return Err(raised(&Error::argument("chunk_size", "expected at least 1, got 0")));
         }
-        let path = normalised(path);
+        let (root, path) = (root_of(within), normalised(path));
         let opened: Result<_> = py.detach(|| {
-            let file: OwnedFd = whole::open_regular(&path)?;
+            let file: OwnedFd = whole::open_regular(&root, &path)?;
             let before = status_of(file.as_fd()).map_err(|error| Error::io("describe", &path, error))?;
             Ok((File::from(file), before))
         });
@@ -322,11 +338,17 @@ impl PyChunkIterator {
 
 /// The BLAKE3 hash of a file, in hexadecimal.
 #[pyfunction]
-#[pyo3(signature = (path, *, strategy = "auto", cancel = None))]
-pub fn hash_file(py: Python<'_>, path: &[u8], strategy: &str, cancel: Option<PyCancelToken>) -> PyResult<String> {
+#[pyo3(signature = (path, *, strategy = "auto", within = None, cancel = None))]
+pub fn hash_file(
+    py: Python<'_>,
+    path: &[u8],
+    strategy: &str,
+    within: Option<PyRoot>,
+    cancel: Option<PyCancelToken>,
+) -> PyResult<String> {
     guarded(|| {
-        let thresholds = thresholds_of(strategy)?;
-        run(py, path, cancel, |stopped| whole::hash_file(path, thresholds, stopped))
+        let (thresholds, root) = (thresholds_of(strategy)?, root_of(within));
+        run(py, &root, path, cancel, |stopped| whole::hash_file(&root, path, thresholds, stopped))
     })
 }
 

@@ -10,6 +10,7 @@ mod files;
 mod guard;
 mod options;
 mod request;
+mod root;
 mod running;
 mod stream;
 mod values;
@@ -23,6 +24,7 @@ use pyo3::prelude::*;
 #[pymodule]
 pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<options::PyCancelToken>()?;
+    module.add_class::<root::PyRoot>()?;
     module.add_class::<request::PyRequest>()?;
     module.add_class::<running::PyScan>()?;
     module.add_class::<running::PyMaskRequest>()?;

@@ -7,8 +7,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 
 use super::errors::raised;
+use super::root::{PyRoot, root_of};
 use crate::error::Error;
 use crate::io::decode::EncodingChoice;
+use crate::io::root::Root;
 use crate::io::strategy::{Strategy, Thresholds};
 use crate::scan::{BinaryFiles, CancelToken, ScanOptions, SearchOptions, SourceSpec};
 use crate::search::FilterOptions;
@@ -128,6 +130,14 @@ impl<'py> Arguments<'_, 'py> {
         }
     }
 
+    fn within(&self) -> PyResult<Root> {
+        let Some(value) = self.given("within")? else { return Ok(Root::free()) };
+        match value.extract::<PyRoot>() {
+            Ok(root) => Ok(root_of(Some(root))),
+            Err(_) => Err(Self::wrong("within", "a Root", &value)),
+        }
+    }
+
     /// Everything about where to walk and what to keep.
     pub fn scan_options(&self, sources: Vec<(Vec<u8>, bool)>) -> PyResult<ScanOptions> {
         let defaults = ScanOptions::default();
@@ -152,6 +162,8 @@ impl<'py> Arguments<'_, 'py> {
         Ok(ScanOptions {
             sources: sources.into_iter().map(|(path, may_be_glob)| SourceSpec { path, may_be_glob }).collect(),
             sources_are_list: self.flag("source_is_list", false)?,
+            within: self.within()?,
+            expects_file: self.flag("expects_file", false)?,
             describe_only: self.flag("describe_only", false)?,
             filter,
             follow_symlinks: self.flag("follow_symlinks", false)?,

@@ -11,7 +11,7 @@ use crate::fail_point::FailPoint;
 use crate::io::content::ContentReader;
 use crate::io::counters;
 use crate::io::hash::{blake3_of, hash_hex};
-use crate::io::root::{FileKind, FileStatus, open_content, status_at};
+use crate::io::root::{FileKind, FileStatus};
 use crate::io::strategy::Thresholds;
 use crate::search::walk::{Note, Role};
 use crate::table::{FileRow, FilesBuilder, Projection, Status, Table};
@@ -88,13 +88,13 @@ pub(super) fn status_of_entry(item: &Item<'_>, follow: bool) -> Result<FileStatu
     if let Some(status) = item.listing.status(item.entry) {
         return Ok(*status);
     }
-    let name = item.listing.path_from_folder(item.entry);
     let folder = item.folder().map_err(Clone::clone)?;
     counters::FILES_DESCRIBED.add(1);
     // What the caller names is followed, unless it was to be described as the link that it is.
     let follow = follow || item.listing.named;
-    status_at(folder, name, follow && item.entry.kind != FileKind::Symlink)
-        .map_err(|error| Error::io("describe", name, error))
+    let follow = follow && item.entry.kind != FileKind::Symlink;
+    let status = item.listing.ask_status(item.entry, folder, follow);
+    status.map_err(|error| Error::io("describe", item.listing.name(item.entry), error))
 }
 
 impl Operate for DescribeOperation {
@@ -130,9 +130,8 @@ impl Operate for DescribeOperation {
         if let (Some(hasher), FileKind::File, None) = (&mut self.hasher, kind, &failure) {
             let hashed = item.folder().map_err(Clone::clone).and_then(|folder| {
                 counters::FILES_OPENED.add(1);
-                let file =
-                    open_content(folder, item.listing.path_from_folder(entry), self.follow || item.listing.named)
-                        .map_err(|error| Error::io("open", path.name, error))?;
+                let file = item.listing.open_content(entry, folder, self.follow || item.listing.named);
+                let file = file.map_err(|error| Error::io("open", path.name, error))?;
                 let stopped = || !matches!(control.reach(), Reach::Full);
                 blake3_of(hasher, file.as_fd(), item.listing.folder.short_read_is_end, path.name, &stopped)
             });

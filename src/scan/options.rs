@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::control::CancelToken;
 use crate::io::decode::EncodingChoice;
+use crate::io::root::Root;
 use crate::io::strategy::Thresholds;
 use crate::search::filter::FilterOptions;
 use crate::search::pattern::PatternOptions;
@@ -26,6 +27,10 @@ pub struct ScanOptions {
     pub sources: Vec<SourceSpec>,
     /// The sources came as a list: one that does not exist is a row with an error instead of an error of the call.
     pub sources_are_list: bool,
+    /// Where sources start, and what nothing may lead out of: no source, no link, no ignore file.
+    pub within: Root,
+    /// The source is a file; a folder is an error of the call.
+    pub expects_file: bool,
     /// Describe the sources themselves and not what lies in them.
     pub describe_only: bool,
     /// Globs, types, hidden names and ignore files.
@@ -62,6 +67,8 @@ impl Default for ScanOptions {
         Self {
             sources: vec![SourceSpec { path: b".".to_vec(), may_be_glob: false }],
             sources_are_list: false,
+            within: Root::free(),
+            expects_file: false,
             describe_only: false,
             filter: FilterOptions::default(),
             follow_symlinks: false,

@@ -16,7 +16,7 @@ use super::worker::{Item, Operate, Outbox, Output};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::content::ContentReader;
 use crate::io::counters;
-use crate::io::root::{FileKind, FileStatus, open_content, status_of};
+use crate::io::root::{FileKind, FileStatus, status_of};
 use crate::search::pattern::Patterns;
 use crate::search::walk::{Note, Role};
 use crate::table::schema::Cost;
@@ -183,11 +183,10 @@ impl SearchOperation {
             Err(error) => return Ok(Verdict::failed(error)),
         };
         counters::FILES_OPENED.add(1);
-        let handle =
-            match open_content(folder, item.listing.path_from_folder(item.entry), self.follow || item.listing.named) {
-                Ok(handle) => handle,
-                Err(error) => return Ok(Verdict::failed(&Error::io("open", path.name, error))),
-            };
+        let handle = match item.listing.open_content(item.entry, folder, self.follow || item.listing.named) {
+            Ok(handle) => handle,
+            Err(error) => return Ok(Verdict::failed(&Error::io("open", path.name, error))),
+        };
         let limit = self.options.max_hits_per_file.unwrap_or(u64::MAX).min(self.hits_left);
         if let Some(rows) = &mut self.hits {
             rows.builder.begin_file();

@@ -1,17 +1,16 @@
 //! Sources as the caller spells them become places where a walk starts.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
-
-use rustix::fs::CWD;
 
 use super::options::{ScanOptions, SourceSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::root::{FileKind, status_at};
+use crate::io::root::{FileKind, FolderUse};
+use crate::search::GlobalExcludes;
 use crate::search::filter::{Filter, FilterOptions};
-use crate::search::walk::{CountedHandle, PendingFolder, Source, measure_handle_budget, open_source};
+use crate::search::walk::{CountedHandle, PendingFolder, Source, measure_handle_budget};
 
 /// The sources of a scan, ready to be walked.
 #[derive(Debug)]
@@ -66,11 +65,6 @@ fn split_glob(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (folder, parts[first..].join(b"/".as_slice()))
 }
 
-fn canonical(path: &[u8]) -> std::io::Result<Vec<u8>> {
-    let path = std::fs::canonicalize(Path::new(std::ffi::OsStr::from_bytes(path)))?;
-    Ok(path.as_os_str().as_bytes().to_vec())
-}
-
 impl Sources {
     /// Find out what each source is.
     ///
@@ -81,7 +75,13 @@ impl Sources {
         if options.sources.is_empty() {
             return Err(Error::argument("source", "expected at least one path, got an empty list"));
         }
-        let filter = Arc::new(Filter::new(&options.filter)?);
+        let filter = if options.within.is_confined() {
+            let global_excludes = GlobalExcludes::Nowhere;
+            Filter::new(&FilterOptions { confined: true, global_excludes, ..options.filter.clone() })?
+        } else {
+            Filter::new(&options.filter)?
+        };
+        let filter = Arc::new(filter);
         let mut resolver = Resolver { options, filter, folders: HashMap::new() };
         let mut found = Vec::new();
         for (index, spec) in options.sources.iter().enumerate() {
@@ -143,8 +143,13 @@ impl Resolver<'_> {
     }
 
     fn open(&mut self, index: u32, path: &[u8], may_be_glob: bool) -> Result<Found> {
+        let path = self.options.within.relative(path).map_err(|error| Error::io("open source", path, error))?;
         let follow = !self.options.describe_only || self.options.follow_symlinks;
-        match status_at(CWD, path, follow) {
+        match self.options.within.status(path, follow) {
+            Ok(status) if status.kind == FileKind::Dir && self.options.expects_file => {
+                let text = "path: it is a folder; search_files searches what lies in one";
+                Err(Error::new(ErrorKind::Argument, text).with_path(path))
+            }
             Ok(status) if status.kind == FileKind::Dir && !self.options.describe_only => {
                 self.folder(index, path, None).map_err(|error| error.with_path(path))
             }
@@ -163,8 +168,10 @@ impl Resolver<'_> {
         if let Some(known) = self.folders.get(path) {
             return Ok(known.clone());
         }
-        let handle = CountedHandle::keep(open_source(path)?).map(Arc::new);
-        let known = KnownFolder { canonical: canonical(path)?, handle };
+        let root = &self.options.within;
+        let folder = root.open_folder(path, FolderUse::Passing, true)?;
+        let canonical = root.canonical_of(Some(folder.as_fd()), path)?;
+        let known = KnownFolder { canonical, handle: CountedHandle::keep(folder).map(Arc::new) };
         self.folders.insert(path.to_vec(), known.clone());
         Ok(known)
     }
@@ -175,7 +182,9 @@ impl Resolver<'_> {
             index,
             shown: as_prefix(&self.shown(path)?),
             canonical: known.canonical.clone(),
-            root: known.handle,
+            root: self.options.within.clone(),
+            path: path.to_vec(),
+            handle: known.handle,
             filter: Arc::clone(&self.filter),
             glob,
         };
@@ -210,7 +219,9 @@ impl Resolver<'_> {
             index,
             shown: if has_name { as_prefix(folder) } else { Vec::new() },
             canonical: known.canonical,
-            root: known.handle,
+            root: self.options.within.clone(),
+            path: folder.to_vec(),
+            handle: known.handle,
             filter: Arc::clone(&self.filter),
             glob: None,
         };
@@ -221,6 +232,9 @@ impl Resolver<'_> {
     fn shown(&self, path: &[u8]) -> Result<Vec<u8>> {
         if !self.options.absolute_paths || path.starts_with(b"/") {
             return Ok(path.to_vec());
+        }
+        if let Some(root) = self.options.within.absolute() {
+            return Ok(normalised(&[root, b"/", path].concat()));
         }
         let here = std::env::current_dir().map_err(|error| Error::io("find the current directory", b".", error))?;
         let here = here.as_os_str().as_bytes();

@@ -255,8 +255,8 @@ impl Filter {
         problems: &mut Vec<Problem>,
     ) -> FolderRules {
         let reader = self.reader();
-        let has_jj = || present.jj && rustix::fs::statat(folder, c".jj", rustix::fs::AtFlags::empty()).is_ok();
-        let has_git = present.git && reader.has_repository(folder);
+        let has_jj = || present.jj && reader.holds(folder, c".jj");
+        let has_git = present.git && reader.holds(folder, c".git");
         let repository = has_git || has_jj();
         let in_repository = parent.in_repository || repository;
         // Outside of a repository there is nothing that git's own files could apply to.

@@ -4,6 +4,7 @@
 //! and a device must not notice), and is read to a bound. A file that is there and cannot be used is a [`Problem`]; one
 //! that is not there is nothing. What rules *mean* stands in `rules.rs`.
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -107,9 +108,9 @@ impl Reader {
         self.rules(info.as_fd(), b"exclude", join(&shown, b"info/exclude"), problems)
     }
 
-    /// Whether `folder` holds a `.git` that is there: a folder or a file, but not a link to nothing.
-    pub(super) fn has_repository(self, folder: BorrowedFd<'_>) -> bool {
-        rustix::fs::statat(folder, c".git", self.at_flags()).is_ok()
+    /// Whether `folder` holds an entry of this name that is there: a folder or a file, but not a link to nothing.
+    pub(super) fn holds(self, folder: BorrowedFd<'_>, name: &CStr) -> bool {
+        rustix::fs::statat(folder, name, self.at_flags()).is_ok()
     }
 
     /// A handle of the folder `name` in `folder`, good for opening what is in it.

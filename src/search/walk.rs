@@ -12,8 +12,6 @@ mod pending;
 use std::collections::{HashMap, HashSet};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::fs::FileType;
@@ -24,7 +22,7 @@ use crate::fail_point::FailPoint;
 use crate::io::counters;
 use crate::io::root::{FileKind, FileStatus, is_known_disk, open_folder, open_folder_below, status_at, status_of};
 pub use entry_path::EntryPath;
-pub use folder::{CountedHandle, Folder, FolderFd, Source, measure_handle_budget, open_source};
+pub use folder::{CountedHandle, Folder, FolderFd, Source, measure_handle_budget};
 pub use listing::{Entry, Listing, Note, Role};
 use pending::FolderAt;
 pub use pending::PendingFolder;
@@ -190,7 +188,7 @@ impl Walker {
         let of_all = self.above.get_or_init(|| {
             let mut told = HashSet::new();
             let of_one = |source: &Arc<Source>| {
-                let (rules, mut problems) = source.filter.source_rules(&source.canonical);
+                let (rules, mut problems) = source.rules_above(&source.filter);
                 problems.retain(|problem| told.insert(problem.path.clone()));
                 problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
                 (source.index, (rules, problems))
@@ -207,7 +205,7 @@ impl Walker {
         stopped: &dyn Fn() -> bool,
     ) -> Option<Listing> {
         let (rules, problems) = self.above(source);
-        let glob_rules = source.glob.as_ref().map(|glob| glob.source_rules(&source.canonical).0);
+        let glob_rules = source.glob.as_ref().map(|glob| source.rules_above(glob).0);
         let fd = source.open().and_then(|root| open_folder(root.as_fd(), b".", true));
         let folder = Folder { rules, glob_rules, ..Folder::of_source(Arc::clone(source), 1) };
         let mut listing = self.list_open(folder, fd, None, buffers, stopped)?;
@@ -248,26 +246,27 @@ impl Walker {
             Ok(near) => near,
             Err(error) => return Some(self.failed(folder, error, None)),
         };
-        if through_link {
-            let path = [above.source.canonical_prefix(), b"/", folder.relative()].concat();
-            match std::fs::canonicalize(Path::new(std::ffi::OsStr::from_bytes(&path))) {
-                Ok(path) => folder.outside = Some(path.as_os_str().as_bytes().to_vec()),
-                // Without its real path nothing tells whether the walk has been there.
-                Err(error) => return Some(self.failed(folder, error, None)),
-            }
-        } else {
-            folder.outside = above.outside.as_ref().map(|canonical| [canonical, b"/".as_slice(), name].concat());
-        }
+        folder.outside = above.outside.as_ref().map(|canonical| [canonical, b"/".as_slice(), name].concat());
         // Where the parent's handle had to be given up, the folder is opened from its source, at no more cost.
         let (near, is_parent) = near;
         let from_source =
             if is_parent { Vec::new() } else { folder.relative()[..folder.relative().len() - 1].to_vec() };
         let path = if is_parent { name } else { &from_source };
-        let fd = if is_parent {
-            open_folder(near.as_fd(), path, through_link)
+        let relative = &folder.relative()[..folder.relative().len() - 1];
+        let fd = if through_link {
+            above.open_link(near.as_fd(), name)
+        } else if is_parent {
+            open_folder(near.as_fd(), path, false)
         } else {
             open_folder_below(near.as_fd(), path)
         };
+        if through_link {
+            match above.source.canonical_below(fd.as_ref().ok().map(AsFd::as_fd), relative) {
+                Ok(canonical) => folder.outside = Some(canonical),
+                // Without its real path nothing tells whether the walk has been there.
+                Err(error) => return Some(self.failed(folder, error, None)),
+            }
+        }
         let reached = Reached { above, name, near: near.as_fd(), path };
         self.list_open(folder, fd, Some(reached), buffers, stopped)
     }
@@ -346,11 +345,11 @@ impl Walker {
 
     /// What is not described here, because the scan stops, is when its turn comes, or told as not reached.
     fn describe_entries(&self, listing: &mut Listing, fd: BorrowedFd<'_>, stopped: &dyn Fn() -> bool) {
-        listing.describe(|name, kind| {
+        listing.describe(|folder, name, kind| {
             let described = kind != FileKind::Unknown && !stopped();
             counters::FILES_DESCRIBED.add(u64::from(described));
             let follow = self.options.follow_symlinks && kind != FileKind::Symlink;
-            described.then(|| status_at(fd, name, follow).ok()).flatten()
+            described.then(|| folder.status(fd, name, follow).ok()).flatten()
         });
     }
 

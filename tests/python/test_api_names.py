@@ -109,7 +109,9 @@ def test_an_option_is_typed_and_documented(typed: type, documented: dict[str, op
 
 
 def _inherited(typed: type) -> set[str]:
-    return set(get_type_hints(typed, localns={"CancelToken": _core.CancelToken}))
+    return set(
+        get_type_hints(typed, localns={"CancelToken": _core.CancelToken, "Root": _core.Root, "PathArgument": object})
+    )
 
 
 def test_the_signature_shows_the_options_with_their_defaults() -> None:

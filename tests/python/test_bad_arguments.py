@@ -55,6 +55,7 @@ BAD: dict[str, list[object]] = {
     "follow_symlinks": ["no", 0],
     "one_file_system": ["no", 0],
     "absolute_paths": ["no", 0],
+    "within": [3, "", b"", "a\0b", ["."], object()],
     "ordered": ["no", 0],
     "include_ignored": ["no", 0],
     "blake3": ["no", 0],

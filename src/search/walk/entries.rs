@@ -100,7 +100,7 @@ impl Walker {
         {
             return;
         }
-        let (kind, target) = match self.kinds(fd, name, file_type) {
+        let (kind, target) = match self.kinds(&listing.folder, fd, name, file_type) {
             Ok(kinds) => kinds,
             Err((kind, error)) => {
                 if self.is_first(|| listing.folder.canonical(name)) {
@@ -161,6 +161,7 @@ impl Walker {
     /// What an entry is, and what it is taken for: a followed link is taken for its target.
     fn kinds(
         &self,
+        folder: &Folder,
         fd: BorrowedFd<'_>,
         name: &[u8],
         file_type: FileType,
@@ -174,7 +175,7 @@ impl Walker {
             return Ok((kind, kind));
         }
         counters::FILES_DESCRIBED.add(1);
-        match status_at(fd, name, true) {
+        match folder.status(fd, name, true) {
             Ok(status) => Ok((kind, status.kind)),
             Err(error) => Err((kind, Error::io("follow link", name, error))),
         }

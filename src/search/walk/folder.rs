@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
-use crate::io::root::{open_folder, open_folder_below};
-use crate::search::{Filter, FolderRules};
+use crate::io::root::{FileKind, FileStatus, FolderUse, Root, open_content, open_folder, open_folder_below, status_at};
+use crate::search::{Filter, FolderRules, Problem};
 
 /// Where a walk starts.
 #[derive(Debug)]
@@ -21,8 +21,12 @@ pub struct Source {
     pub shown: Vec<u8>,
     /// Its canonical absolute path.
     pub canonical: Vec<u8>,
+    /// Where its path starts, and what no walk may leave.
+    pub root: Root,
+    /// Its path from there.
+    pub path: Vec<u8>,
     /// Its handle, shared with the other sources of the same folder; `None`: opened when it is needed.
-    pub root: Option<Arc<CountedHandle>>,
+    pub handle: Option<Arc<CountedHandle>>,
     /// What is kept of it.
     pub filter: Arc<Filter>,
     /// The glob that it was given as, below the folder where the walk starts.
@@ -46,20 +50,51 @@ impl Source {
     /// # Errors
     /// The system's error, if it had to be opened again and could not be.
     pub fn open(&self) -> std::io::Result<FolderFd<'_>> {
-        match &self.root {
+        match &self.handle {
             Some(handle) => Ok(FolderFd::Kept(handle.0.as_fd())),
-            None => open_source(&self.canonical).map(FolderFd::Opened),
+            // Free, it is found again also where the working directory has changed.
+            None if !self.root.is_confined() => {
+                self.root.open_folder(&self.canonical, FolderUse::Passing, true).map(FolderFd::Opened)
+            }
+            None => self.root.open_folder(&self.path, FolderUse::Passing, true).map(FolderFd::Opened),
+        }
+    }
+
+    /// Opens a folder behind a link, by its path from this source, whose handle is `at`.
+    pub(super) fn open_through_link(&self, at: BorrowedFd<'_>, relative: &[u8]) -> std::io::Result<OwnedFd> {
+        if self.root.is_confined() {
+            // A link may leave the source and stay in the root.
+            self.root.open_folder(&self.path_of(relative), FolderUse::Listing, true)
+        } else {
+            open_folder(at, relative, true)
+        }
+    }
+
+    /// The real path of a folder behind a link, of which this is the path from here, and the handle if it was opened.
+    pub(super) fn canonical_below(&self, folder: Option<BorrowedFd<'_>>, relative: &[u8]) -> std::io::Result<Vec<u8>> {
+        let path = if self.root.is_confined() { self.path_of(relative) } else { self.canonical_of(relative) };
+        self.root.canonical_of(folder, &path)
+    }
+
+    /// The path of what lies in it, from its root.
+    fn path_of(&self, relative: &[u8]) -> Vec<u8> {
+        [&self.path, b"/".as_slice(), relative].concat()
+    }
+
+    /// What is in force above it.
+    pub(super) fn rules_above(&self, filter: &Filter) -> (FolderRules, Vec<Problem>) {
+        match (self.root.handle(), self.root.canonical()) {
+            (Some(root), Some(top)) => {
+                filter.confined_rules(root, self.canonical.strip_prefix(top).unwrap_or_default())
+            }
+            _ => filter.source_rules(&self.canonical),
         }
     }
 }
 
-/// A handle that is good for opening what lies in a folder, also where the folder may not be listed.
-///
-/// # Errors
-/// The system's error.
-pub fn open_source(path: &[u8]) -> std::io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
+/// Whether an opening failed because there is a link.
+fn is_link(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 /// How many folder handles are kept open by all walks of this process.
@@ -192,7 +227,45 @@ impl Folder {
 
     /// Opens a folder that the walk reached by this path, without links unless it has left its source.
     fn open_below(&self, at: BorrowedFd<'_>, path: &[u8]) -> std::io::Result<OwnedFd> {
-        if self.outside.is_some() { open_folder(at, path, true) } else { open_folder_below(at, path) }
+        match &self.outside {
+            None => open_folder_below(at, path),
+            Some(_) => self.source.open_through_link(at, path),
+        }
+    }
+
+    /// Opens the content of an entry, by its path from this folder, whose handle is `at`.
+    pub(super) fn open_content(&self, at: BorrowedFd<'_>, path: &[u8], follow: bool) -> std::io::Result<OwnedFd> {
+        if !self.source.root.is_confined() {
+            return open_content(at, path, follow);
+        }
+        match open_content(at, path, false) {
+            // Where a link leads is for the root to say.
+            Err(error) if follow && is_link(&error) => {
+                self.source.root.open_content(&self.source.path_of(&[self.relative(), path].concat()), true)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Describes an entry, by its path from this folder, whose handle is `at`.
+    pub(super) fn status(&self, at: BorrowedFd<'_>, path: &[u8], follow: bool) -> std::io::Result<FileStatus> {
+        if !self.source.root.is_confined() {
+            return status_at(at, path, follow);
+        }
+        let status = status_at(at, path, false)?;
+        if follow && status.kind == FileKind::Symlink {
+            return self.source.root.status(&self.source.path_of(&[self.relative(), path].concat()), true);
+        }
+        Ok(status)
+    }
+
+    /// Opens the folder behind the link `name`; `at` is this folder's handle.
+    pub(super) fn open_link(&self, at: BorrowedFd<'_>, name: &[u8]) -> std::io::Result<OwnedFd> {
+        if self.source.root.is_confined() {
+            self.source.open_through_link(at, &[self.relative(), name].concat())
+        } else {
+            open_folder(at, name, true)
+        }
     }
 
     /// The nearest handle that is open, and whether it is this folder's own.
@@ -210,6 +283,7 @@ impl Source {
     pub(crate) fn of_nothing() -> Arc<Self> {
         let filter = Filter::new(&crate::search::FilterOptions::default()).unwrap();
         let (shown, canonical) = (Vec::new(), Vec::new());
-        Arc::new(Self { index: 0, shown, canonical, root: None, filter: Arc::new(filter), glob: None })
+        let (root, path) = (Root::free(), Vec::new());
+        Arc::new(Self { index: 0, shown, canonical, root, path, handle: None, filter: Arc::new(filter), glob: None })
     }
 }

@@ -4,6 +4,8 @@
 //! a note that says why.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use super::entry_path::EntryPath;
 use super::folder::Folder;
@@ -78,9 +80,37 @@ impl Listing {
         &self.names[entry.start as usize..(entry.start + entry.length) as usize]
     }
 
+    /// Opens the content of an entry; `at` is the folder's handle.
+    ///
+    /// # Errors
+    /// The system's error, and that it leads out of the root of the walk.
+    pub fn open_content(&self, entry: &Entry, at: BorrowedFd<'_>, follow: bool) -> io::Result<OwnedFd> {
+        match self.path_from_root(entry) {
+            Some(path) => self.folder.source.root.open_content(path, follow),
+            None => self.folder.open_content(at, self.path_from_folder(entry), follow),
+        }
+    }
+
+    /// Describes an entry; `at` is the folder's handle.
+    ///
+    /// # Errors
+    /// The system's error, and that it leads out of the root of the walk.
+    pub fn ask_status(&self, entry: &Entry, at: BorrowedFd<'_>, follow: bool) -> io::Result<FileStatus> {
+        match self.path_from_root(entry) {
+            Some(path) => self.folder.source.root.status(path, follow),
+            None => self.folder.status(at, self.path_from_folder(entry), follow),
+        }
+    }
+
+    /// The path of an entry that does not stand in this folder, in a walk that must not leave its root.
+    fn path_from_root(&self, entry: &Entry) -> Option<&[u8]> {
+        let name = self.name(entry);
+        let stands_here = name != b".." && (!name.contains(&b'/') || name.starts_with(&self.folder.shown));
+        (self.folder.source.root.is_confined() && !stands_here).then_some(name)
+    }
+
     /// The path of an entry from the handle of the folder, which is its name but for what is noted from elsewhere.
-    #[must_use]
-    pub fn path_from_folder(&self, entry: &Entry) -> &[u8] {
+    fn path_from_folder(&self, entry: &Entry) -> &[u8] {
         match (entry.role, self.name(entry)) {
             (Role::Noted, name) if name.contains(&b'/') => {
                 name.strip_prefix(self.folder.shown.as_slice()).unwrap_or(name)
@@ -96,12 +126,12 @@ impl Listing {
     }
 
     /// Describe what is wanted, as `of` says; what it cannot describe stays unknown.
-    pub(super) fn describe(&mut self, of: impl Fn(&[u8], FileKind) -> Option<FileStatus>) {
-        let Self { entries, names, statuses, .. } = self;
+    pub(super) fn describe(&mut self, of: impl Fn(&Folder, &[u8], FileKind) -> Option<FileStatus>) {
+        let Self { folder, entries, names, statuses, .. } = self;
         statuses.reserve_exact(entries.len());
         for entry in entries.iter_mut().filter(|entry| entry.role == Role::Wanted) {
             let name = &names[entry.start as usize..(entry.start + entry.length) as usize];
-            if let Some(status) = of(name, entry.kind) {
+            if let Some(status) = of(folder, name, entry.kind) {
                 entry.status = u32::try_from(statuses.len()).unwrap_or(UNKNOWN);
                 statuses.push(status);
             }

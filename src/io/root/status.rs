@@ -1,0 +1,148 @@
+//! What the system says of an entry: its kind, its times, its numbers.
+
+use rustix::fs::{FileType, Statx, StatxFlags, StatxTimestamp};
+
+/// What an entry of a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// A regular file: the only kind that has content.
+    File,
+    /// A folder.
+    Dir,
+    /// A symbolic link that was not followed.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A block device.
+    BlockDevice,
+    /// A character device.
+    CharDevice,
+    /// A kind that the system did not tell, or that this library does not know.
+    Unknown,
+}
+
+impl FileKind {
+    /// The word in a table's `kind` column; null where there is nothing to name.
+    #[must_use]
+    pub fn label(self) -> Option<&'static str> {
+        (self != Self::Unknown).then(|| self.as_str())
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Dir => "dir",
+            Self::Symlink => "symlink",
+            Self::Fifo => "fifo",
+            Self::Socket => "socket",
+            Self::BlockDevice => "block_device",
+            Self::CharDevice => "char_device",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<FileType> for FileKind {
+    fn from(kind: FileType) -> Self {
+        match kind {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Dir,
+            FileType::Symlink => Self::Symlink,
+            FileType::Fifo => Self::Fifo,
+            FileType::Socket => Self::Socket,
+            FileType::BlockDevice => Self::BlockDevice,
+            FileType::CharacterDevice => Self::CharDevice,
+            FileType::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// A moment as the file system stores it: seconds since 1970 in UTC (negative before), and the nanoseconds after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeSpec {
+    /// Whole seconds since 1970-01-01T00:00:00Z.
+    pub seconds: i64,
+    /// Nanoseconds that follow them, below one billion.
+    pub nanos: u32,
+}
+
+impl TimeSpec {
+    /// Nanoseconds since 1970, or `None` where that does not fit (before 1677 or after 2262).
+    #[must_use]
+    pub fn as_nanoseconds(self) -> Option<i64> {
+        let nanos = i64::from(self.nanos);
+        match self.seconds.checked_mul(1_000_000_000).and_then(|seconds| seconds.checked_add(nanos)) {
+            // In the last second that fits, the seconds alone do not.
+            None => i64::try_from(i128::from(self.seconds) * 1_000_000_000 + i128::from(nanos)).ok(),
+            fits => fits,
+        }
+    }
+}
+
+impl From<StatxTimestamp> for TimeSpec {
+    fn from(time: StatxTimestamp) -> Self {
+        Self { seconds: time.tv_sec, nanos: time.tv_nsec }
+    }
+}
+
+/// What the system says of one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStatus {
+    /// What the entry is.
+    pub kind: FileKind,
+    /// Length of its content in bytes.
+    pub size: u64,
+    /// Bytes that it takes on disk.
+    pub allocated: u64,
+    /// When its content last changed, as far as programs let the system tell (they can set it).
+    pub modified: TimeSpec,
+    /// When its inode last changed; programs cannot set it.
+    pub changed: TimeSpec,
+    /// When it was last read, if the system records that.
+    pub accessed: TimeSpec,
+    /// When it was made, where the file system keeps it.
+    pub created: Option<TimeSpec>,
+    /// Type and permission bits.
+    pub mode: u32,
+    /// The owner's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+    /// How many names it has.
+    pub links: u32,
+    /// Its number within its device.
+    pub inode: u64,
+    /// The device that it lies on.
+    pub device: u64,
+}
+
+impl FileStatus {
+    /// Whether no write to the content can be seen between the two observations of one file.
+    #[must_use]
+    pub fn same_content_as(&self, other: &Self) -> bool {
+        self.size == other.size && self.modified == other.modified && self.changed == other.changed
+    }
+
+    pub(super) fn from_statx(statx: &Statx) -> Self {
+        let has_birth = StatxFlags::from_bits_retain(statx.stx_mask).contains(StatxFlags::BTIME);
+        Self {
+            kind: FileType::from_raw_mode(u32::from(statx.stx_mode)).into(),
+            size: statx.stx_size,
+            allocated: statx.stx_blocks.saturating_mul(512),
+            modified: statx.stx_mtime.into(),
+            changed: statx.stx_ctime.into(),
+            accessed: statx.stx_atime.into(),
+            created: has_birth.then(|| statx.stx_btime.into()),
+            mode: u32::from(statx.stx_mode),
+            uid: statx.stx_uid,
+            gid: statx.stx_gid,
+            links: statx.stx_nlink,
+            inode: statx.stx_ino,
+            device: rustix::fs::makedev(statx.stx_dev_major, statx.stx_dev_minor),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The folder that a call cannot leave, as `within=` takes it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyType};
+
+use super::errors::raised;
+use super::guard::guarded;
+use crate::error::Error;
+use crate::io::root::Root;
+use crate::scan::normalised;
+
+/// A folder that nothing leads out of.
+#[pyclass(name = "Root", module = "vespera_file_ops", frozen, from_py_object)]
+#[derive(Clone)]
+pub struct PyRoot(Root);
+
+/// The root to which a call is confined, or the free one.
+pub fn root_of(within: Option<PyRoot>) -> Root {
+    within.map(|root| root.0).unwrap_or_default()
+}
+
+#[pymethods]
+impl PyRoot {
+    #[new]
+    fn new(py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<Self> {
+        guarded(|| {
+            let encoded = py.import("vespera_file_ops.paths")?.call_method1("encode_path", ("path", path))?;
+            let bytes = encoded.cast::<PyBytes>()?.as_bytes();
+            py.detach(|| Root::confined(bytes)).map(Self).map_err(|error| raised(&error))
+        })
+    }
+
+    /// The folder, as an absolute path.
+    #[getter]
+    fn path(&self) -> &OsStr {
+        OsStr::from_bytes(self.0.absolute().unwrap_or_default())
+    }
+
+    /// How a path is spelled from this root.
+    fn relative(&self, path: &[u8]) -> PyResult<Vec<u8>> {
+        guarded(|| {
+            let relative = self.0.relative(path).map_err(|error| raised(&Error::io("use this path", path, error)))?;
+            Ok(normalised(relative))
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Root({:?})", self.path().to_string_lossy())
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyType>, (&OsStr,)) {
+        (py.get_type::<Self>(), (self.path(),))
+    }
+}
