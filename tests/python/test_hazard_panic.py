@@ -57,6 +57,11 @@ def paths_of(stream: Iterable[object]) -> list[object]:
     return [path for batch in stream for path in _core.rows(batch)["path"]]
 
 
+def unordered(tree: Path) -> pl.DataFrame:
+    """Rows that come as they come, brought into an order in which two runs can be compared."""
+    return vfo.search_files("needle", tree, ordered=False).sort("path", "start_byte")
+
+
 CALLS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("entry", "search", lambda tree: vfo.search("needle", tree)),
     ("entry", "read", lambda tree: vfo.read_file(small_file(tree))),
@@ -65,7 +70,7 @@ CALLS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("listing", "list_directory", lambda tree: vfo.list_directory(tree)),
     ("listing", "one file", lambda tree: vfo.search_text("needle", small_file(tree))),
     ("span", "search_files", lambda tree: vfo.search_files("needle", tree)),
-    ("span", "search_files, unordered", lambda tree: vfo.search_files("needle", tree, ordered=False)),
+    ("span", "search_files, unordered", unordered),
     ("span", "search_files, one thread", lambda tree: vfo.search_files("needle", tree, threads=1)),
     ("span", "scan_hits", lambda tree: vfo.scan_hits("needle", tree).collect()),
     ("span", "iteration", lambda tree: paths_of(vfo.stream_hits("needle", tree))),
@@ -146,7 +151,7 @@ def test_eight_threads_meet_one_panic(tree: Path) -> None:
 
 # Methods that only look at a flag or hand out what lies there.
 WITHOUT_WORK = {
-    *("CancelToken.cancel", "CancelToken.cancelled", "MaskRequest.rows", "fail_once", "Batch.__len__"),
+    *("CancelToken.cancel", "CancelToken.cancelled", "MaskRequest.rows", "fail_once", "Batch.__len__", "Root.path"),
     *("TableStreamIterator.__iter__", "ChunkIterator.__iter__"),
 }
 
@@ -168,8 +173,11 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
     # Kept alive by the closures below, started without the guard in the way.
     pieces = _core.read_chunks(path, chunk_size=10, strategy="auto")
     rows = iter(stream)
+    root = _core.Root(tree)
     return {
         "Request.__new__": lambda: _core.Request("files", sources, {}),
+        "Root.__new__": lambda: _core.Root(tree),
+        "Root.relative": lambda: root.relative(path),
         "Request.schema": lambda: request.schema("hits"),
         "Request.open": request.open,
         "Request.stream": lambda: hits.stream("hits", columns=None, timestamps="ns"),
@@ -206,7 +214,7 @@ def test_every_entry_is_guarded(tree: Path) -> None:
         _core.fail_once("entry")
         with pytest.raises(vfo.InternalError, match="fail point"):
             call()
-    assert entry_names() == known - {"Request.__new__"}
+    assert entry_names() == known - {"Request.__new__", "Root.__new__"}
     assert_no_thread_remains()
 
 
