@@ -2,6 +2,7 @@
 #
 #   make demo     build without the test tools, then show hits, files and a join of both for this repository
 #   make test     every test, Rust and Python
+#   make test-hard  what needs root, a loop device or minutes, with figures (VESPERA_CHURN_SECONDS=60 makes it shorter)
 #   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
 #   make kernels  the walk, the readers, the search and the tables one by one (see benches/kernels.rs)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
@@ -27,7 +28,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.r
 # Several Rust tests start threads and count descriptors: nextest runs each in its own process.
 RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 
-.PHONY: demo test test-rust test-python bench kernels lint build owner clean
+.PHONY: demo test test-rust test-python test-hard bench kernels lint build owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -39,6 +40,12 @@ test-rust: owner
 
 test-python: build $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
+
+# How long truncation is tried against maps (hazard 1), in seconds, all sizes and orders together.
+test-hard: export VESPERA_CHURN_SECONDS ?= 3600
+# TESTS=tests/python/test_x.py runs the hard tests of one file.
+test-hard: build $(VENV)/dev
+	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -m hard $(TESTS)
 
 bench: build $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python benches/bench.py

@@ -1,9 +1,9 @@
-"""What the Python tests share: the small tree of the documentation's examples, and the public functions' names."""
+"""What the Python tests share: trees to read, and figures to report."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,3 +59,23 @@ def mixed_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for at, path in enumerate(sorted(root.rglob("*"))):
         os.utime(path, (1_700_000_000 + at * 1000, 1_700_000_000 + at * 1000))
     return root
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line such as `hazard 1: 5,000 truncations survived`; the end of the run lists it, captured or not."""
+
+    def figures(line: str) -> None:
+        print(line)
+        record_property("figures", line)
+
+    return figures
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [line for report in reports for name, line in report.user_properties if name == "figures"]
+    if lines:
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.write_line(line)
