@@ -12,6 +12,7 @@ mod crew;
 mod describe;
 mod exact_limit;
 mod hit_rows;
+mod neglect;
 mod options;
 mod read_text;
 mod request;
@@ -108,6 +109,7 @@ impl Scan {
             return Err(Error::new(ErrorKind::Forked, text));
         }
         FailPoint::Step.pass();
+        self.shared.neglect.asked();
         let until = Instant::now() + time_box;
         loop {
             if let Some((table, batch)) = self.batches.pop_front() {
@@ -149,6 +151,12 @@ impl Scan {
             }
             state = shared.ready.wait(state, Some(until - now));
         }
+    }
+
+    /// Have `tell` called, by a worker, when nobody has called [`Self::next`] for long: its caller may be gone without
+    /// having dropped it.
+    pub fn on_neglect(&self, tell: fn()) {
+        self.shared.neglect.on_long(tell);
     }
 
     /// Say which entries of a mask request pass: one flag a row.

@@ -194,5 +194,8 @@ def fail_once(
 ) -> None:
     """Make the next pass of this place panic, to test what a defect of the core does to its host."""
 
+def no_more_reminders() -> None:
+    """The interpreter ends: wait for the threads that have Polars called, and start no more."""
+
 def rows(batch: Batch) -> dict[str, list[object]]:
     """A batch as Python lists, by column."""

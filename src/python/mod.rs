@@ -9,6 +9,7 @@ mod errors;
 mod files;
 mod guard;
 mod options;
+mod reminder;
 mod request;
 mod root;
 mod running;
@@ -41,5 +42,8 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(files::counters, module)?)?;
     module.add_function(wrap_pyfunction!(files::fail_once, module)?)?;
     module.add_function(wrap_pyfunction!(stream::rows, module)?)?;
+    let no_more_reminders = wrap_pyfunction!(reminder::no_more_reminders, module)?;
+    module.py().import("atexit")?.call_method1("register", (&no_more_reminders,))?;
+    module.add_function(no_more_reminders)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

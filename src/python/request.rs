@@ -9,6 +9,7 @@ use pyo3::types::PyDict;
 use super::errors::raised;
 use super::guard::guarded;
 use super::options::Arguments;
+use super::reminder::remind_polars;
 use super::running::PyScan;
 use super::stream::{PyBatch, PyTableStream};
 use crate::error::Error;
@@ -110,6 +111,7 @@ impl PyRequest {
                 .collect();
             let selection = Selection { tables: tables?, n_rows, mask_columns: prefilter };
             let scan = py.detach(|| self.request.start(&selection)).map_err(|error| raised(&error))?;
+            scan.on_neglect(remind_polars);
             Ok(PyScan::new(scan, selection.tables, self.keeps_ledger))
         })
     }

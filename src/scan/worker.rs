@@ -12,6 +12,7 @@ use arrow_array::RecordBatch;
 
 use super::control::{Control, Reach};
 use super::crew::{Crew, Hired, Pace};
+use super::neglect::Neglect;
 use super::schedule::{Key, Run, Schedule, SpanWork, Task};
 use super::signal::Signal;
 use super::summary::Summary;
@@ -155,6 +156,8 @@ pub struct Shared {
     pub walker: Walker,
     /// The threads.
     pub crew: Crew,
+    /// Whether the caller still asks.
+    pub neglect: Neglect,
     state: Mutex<State>,
     /// Work may have become available.
     pub work: Signal,
@@ -173,7 +176,15 @@ impl Shared {
     /// The shared state over this work.
     pub fn new(control: Control, walker: Walker, crew: Crew, schedule: Schedule<Output>) -> Self {
         let state = State { schedule, mask_requests: VecDeque::new(), failure: None, help_wanted: Vec::new() };
-        Self { control, walker, crew, state: Mutex::new(state), work: Signal::default(), ready: Signal::default() }
+        Self {
+            control,
+            walker,
+            crew,
+            neglect: Neglect::new(),
+            state: Mutex::new(state),
+            work: Signal::default(),
+            ready: Signal::default(),
+        }
     }
 
     /// Lock the state.
@@ -209,8 +220,9 @@ impl Shared {
                 return Some(Next::Help(work));
             }
             let since = Instant::now();
-            state = self.work.wait(state, None);
+            state = self.work.wait(state, self.neglect.patience());
             pace.borrow_mut().add_wait(since.elapsed());
+            self.neglect.look();
         }
     }
 }
@@ -229,14 +241,16 @@ impl Outbox for SpanOutbox<'_, '_> {
 
     fn send(&self, output: Output) -> ControlFlow<()> {
         let bytes = output.bytes();
+        self.shared.neglect.look();
         let mut state = self.shared.state();
         while !state.schedule.admits(self.key) {
             if self.shared.control.reach() == Reach::Closed {
                 return ControlFlow::Break(());
             }
             let since = Instant::now();
-            state = self.shared.work.wait(state, None);
+            state = self.shared.work.wait(state, self.shared.neglect.patience());
             self.pace.borrow_mut().add_wait(since.elapsed());
+            self.shared.neglect.look();
         }
         state.schedule.add_output(self.key, output, bytes);
         drop(state);

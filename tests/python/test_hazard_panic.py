@@ -203,6 +203,7 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "read_chunks": lambda: _core.read_chunks(path, chunk_size=10, strategy="auto"),
         "hash_file": lambda: _core.hash_file(path, strategy="auto", cancel=None),
         "counters": _core.counters,
+        "no_more_reminders": _core.no_more_reminders,
         "rows": lambda: _core.rows(batch),
     }
 
