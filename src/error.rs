@@ -140,6 +140,13 @@ impl Error {
         }
     }
 
+    /// The same failure, as another kind: what a system error means depends on what it stopped.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// A panic that was caught, so that the host lives and the next call works.
     #[must_use]
     pub fn of_panic(panic: &(dyn Any + Send)) -> Self {

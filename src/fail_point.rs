@@ -37,11 +37,13 @@ pub enum FailPoint {
     Batch,
     /// Gathered batches are handed over.
     Taking,
+    /// A piece of new content is written to a file.
+    Writing,
 }
 
 impl FailPoint {
     /// Every point.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Entry,
         Self::Listing,
         Self::Span,
@@ -54,6 +56,7 @@ impl FailPoint {
         Self::Lines,
         Self::Batch,
         Self::Taking,
+        Self::Writing,
     ];
 
     /// Its name.
@@ -72,6 +75,7 @@ impl FailPoint {
             Self::Lines => "lines",
             Self::Batch => "batch",
             Self::Taking => "taking",
+            Self::Writing => "writing",
         }
     }
 

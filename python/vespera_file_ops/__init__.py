@@ -1,4 +1,4 @@
-"""A file tree is a data frame: walk, read, search, describe and hash files, and get a table.
+"""A file tree is a data frame: walk, read, search, describe, hash and write files, and get a table.
 
     >>> import vespera_file_ops as vfo
     >>> vfo.search_files("TODO", "src").select("path", "line_number").rows()
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .scan import scan_coverage, scan_files, scan_hits
     from .searches import search, search_files, search_text
     from .streams import stream_coverage, stream_files, stream_hits
+    from .writes import WriteResult, write_file_atomic
 
 __all__ = [
     "AccessDeniedError",
@@ -69,6 +70,7 @@ __all__ = [
     "Root",
     "SearchResult",
     "VfoError",
+    "WriteResult",
     "compute_file_hash",
     "explain",
     "get_file_info",
@@ -87,6 +89,7 @@ __all__ = [
     "stream_coverage",
     "stream_files",
     "stream_hits",
+    "write_file_atomic",
 ]
 
 # Where each name comes from. Errors are found without a table: they all come from one module.
@@ -95,6 +98,7 @@ _HOMES = {
     "CancelToken": "_core",
     "Root": "_core",
     "SearchResult": "result",
+    "WriteResult": "writes",
     "compute_file_hash": "files",
     "explain": "explanation",
     "get_file_info": "listing",
@@ -113,6 +117,7 @@ _HOMES = {
     "stream_coverage": "streams",
     "stream_files": "streams",
     "stream_hits": "streams",
+    "write_file_atomic": "writes",
 }
 
 

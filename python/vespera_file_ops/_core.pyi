@@ -173,6 +173,19 @@ def read_chunks(path: bytes, *, chunk_size: int, strategy: str, within: Root | N
 def hash_file(path: bytes, *, strategy: str, within: Root | None, cancel: CancelToken | None) -> str:
     """The BLAKE3 hash of a file, in hexadecimal."""
 
+def write_file(
+    path: bytes,
+    content: str | bytes | memoryview,
+    *,
+    durable: bool,
+    expected_blake3: str | None,
+    mode: int | None,
+    follow_symlinks: bool,
+    break_hard_links: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, str]:
+    """Give a file a new content, whole or not at all: how many bytes were written, and their hash in hexadecimal."""
+
 def counters() -> dict[str, int]:
     """What this process has done so far: folders listed, files described, files opened, bytes read."""
 
@@ -190,6 +203,7 @@ def fail_once(
         "lines",
         "batch",
         "taking",
+        "writing",
     ],
 ) -> None:
     """Make the next pass of this place panic, to test what a defect of the core does to its host."""

@@ -1,4 +1,4 @@
-//! A path becomes bytes.
+//! A path becomes bytes, and bytes become a path.
 //!
 //! - [`root`]: a folder's handle, and what is opened and described relative to one.
 //! - [`strategy`]: which reader a size gets.
@@ -8,6 +8,7 @@
 //! - [`decode`]: bytes become text, with a way back to raw offsets.
 //! - [`hash`]: BLAKE3 over any reader.
 //! - [`whole`]: one file for a caller who wants all of it.
+//! - [`write`](mod@write): a file gets a new content, whole or not at all.
 //! - [`counters`]: what was asked of the system.
 
 mod buffered;
@@ -21,3 +22,4 @@ pub mod shared_read;
 pub mod strategy;
 mod stream;
 pub mod whole;
+pub mod write;

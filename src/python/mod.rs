@@ -8,6 +8,7 @@ mod capsule;
 mod errors;
 mod files;
 mod guard;
+mod interrupts;
 mod options;
 mod reminder;
 mod request;
@@ -15,6 +16,7 @@ mod root;
 mod running;
 mod stream;
 mod values;
+mod writes;
 
 use pyo3::prelude::*;
 
@@ -39,6 +41,7 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(files::read_lines, module)?)?;
     module.add_function(wrap_pyfunction!(files::read_chunks, module)?)?;
     module.add_function(wrap_pyfunction!(files::hash_file, module)?)?;
+    module.add_function(wrap_pyfunction!(writes::write_file, module)?)?;
     module.add_function(wrap_pyfunction!(files::counters, module)?)?;
     module.add_function(wrap_pyfunction!(files::fail_once, module)?)?;
     module.add_function(wrap_pyfunction!(stream::rows, module)?)?;

@@ -36,6 +36,7 @@ CALLS: dict[str, Call] = {
     "stream_coverage": lambda **bad: vfo.stream_coverage(**{"pattern": "a", **bad}),
     "stream_files": lambda **bad: vfo.stream_files(**bad),
     "stream_hits": lambda **bad: vfo.stream_hits(**{"pattern": "a", **bad}),
+    "write_file_atomic": lambda **bad: vfo.write_file_atomic(**{"path": "new.txt", "content": "x", **bad}),
 }
 
 # Bad values of each argument, wherever it is taken.
@@ -80,6 +81,11 @@ BAD: dict[str, list[object]] = {
     "max_line_bytes": [-1, 0, "3", True],
     "strategy": ["fast", 3],
     "chunk_size": [0, -1, "3", 1.5, True],
+    "content": [None, 3, ["line"], object()],
+    "durable": ["no", 0],
+    "expected_blake3": [3, "", "0123", "present", b"absent"],
+    "mode": [-1, 0o10000, "0o644", 1.5, True],
+    "break_hard_links": ["no", 0],
     # Truth is what counts for a display.
     "progress": [],
 }

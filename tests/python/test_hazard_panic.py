@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -91,6 +92,8 @@ CALLS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("lines", "read_file_lines", lambda tree: vfo.read_file_lines(small_file(tree))),
     ("batch", "search", lambda tree: vfo.search("needle", tree)),
     ("batch", "glob_files", lambda tree: vfo.glob_files(tree, "*.txt")),
+    ("writing", "write_file_atomic", lambda tree: vfo.write_file_atomic(tree / "written", "new")),
+    ("writing", "write_file_atomic, large", lambda tree: vfo.write_file_atomic(tree / "written", bytearray(LARGE))),
     ("taking", "search", lambda tree: vfo.search("needle", tree)),
     ("taking", "get_file_info", lambda tree: vfo.get_file_info(small_file(tree))),
 ]
@@ -110,6 +113,16 @@ def test_a_panic_is_an_exception_and_the_next_call_works(
     is_same = after == first
     assert is_same
     assert_no_thread_remains()
+
+
+def test_a_panic_while_writing_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    _core.fail_once("writing")
+    with pytest.raises(vfo.InternalError, match="fail point"):
+        vfo.write_file_atomic(path, b"new")
+    assert os.listdir(tmp_path) == ["file"]
+    assert path.read_bytes() == b"old"
 
 
 def test_every_point_is_tried() -> None:
@@ -154,6 +167,9 @@ WITHOUT_WORK = {
     *("CancelToken.cancel", "CancelToken.cancelled", "MaskRequest.rows", "fail_once", "Batch.__len__", "Root.path"),
     *("TableStreamIterator.__iter__", "ChunkIterator.__iter__"),
 }
+
+
+WRITE: dict[str, Any] = {"durable": False, "mode": None, "follow_symlinks": True, "cancel": None}
 
 
 def entries(tree: Path) -> dict[str, Callable[[], object]]:
@@ -202,6 +218,7 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "read_lines": lambda: _core.read_lines(path, encoding="auto", errors="strict", strategy="auto", cancel=None),
         "read_chunks": lambda: _core.read_chunks(path, chunk_size=10, strategy="auto"),
         "hash_file": lambda: _core.hash_file(path, strategy="auto", cancel=None),
+        "write_file": lambda: _core.write_file(path, b"needle", **WRITE, expected_blake3=None, break_hard_links=False),
         "counters": _core.counters,
         "no_more_reminders": _core.no_more_reminders,
         "rows": lambda: _core.rows(batch),

@@ -1,0 +1,153 @@
+"""Files are written: whole or not at all, or at their end; and what killed writers left behind is swept away.
+
+All of it works without Polars, so also in a forked process. A write that fails says whether it took effect: if not, it
+is a `NotCommittedError`, and nothing has changed; if it did, a `CommittedNotDurableError`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import _core
+from .errors import ArgumentError
+from .paths import encode_path
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from typing_extensions import Buffer
+
+    from ._core import CancelToken
+    from .paths import PathArgument
+
+    ContentArgument: TypeAlias = str | Buffer
+    """What can be written: text, which is written as UTF-8, or bytes in anything that holds them in one piece."""
+
+__all__ = ["WriteResult", "write_file_atomic"]
+
+_ALL_MODE_BITS = 0o7777
+
+
+class WriteResult(NamedTuple):
+    """What a write did.
+
+    Arguments:
+        path: The path as it was given, as `os.fsdecode` shows it.
+        bytes: How many bytes were written.
+        blake3: The BLAKE3 hash of these bytes, as 64 hexadecimal digits.
+        durable: Whether they are known to survive a loss of power.
+    """
+
+    path: str
+    bytes: int
+    blake3: str
+    durable: bool
+
+
+def write_file_atomic(
+    path: PathArgument,
+    content: ContentArgument,
+    *,
+    durable: bool = True,
+    expected_blake3: str | None = None,
+    mode: int | None = None,
+    follow_symlinks: bool = True,
+    break_hard_links: bool = False,
+    cancel: CancelToken | None = None,
+) -> WriteResult:
+    r"""Give a file a new content, whole or not at all; whoever reads meanwhile sees the old one or the new one.
+
+    The content goes to a temporary file beside the target, which then takes the target's place. Mode, owner, extended
+    attributes and access lists of an existing file are kept. Where its owner may not be given (only root may), the new
+    file belongs to the caller, without set-user and set-group bits. A killed writer leaves at most a file named
+    `.vfo-<24 hexadecimal digits>.tmp`.
+
+    Arguments:
+        path: The file; its folder must exist.
+        content: A str, written as UTF-8 with its newlines as they are, or bytes, bytearray, memoryview or another
+            buffer.
+        durable: Return only when content and name survive a loss of power. False is faster, and as atomic for
+            everybody but a machine that loses its power.
+        expected_blake3: Compare and swap: the hash of what the file must hold now, or "absent" if there must be no
+            file. Writers in this package keep each other out between the comparison and its effect.
+        mode: The permission bits. By default those of the file that is replaced, or 0o666 without the process's mask.
+        follow_symlinks: Write to where a link leads, also if nothing is there yet. False replaces the link itself.
+        break_hard_links: Replace a file that has other names, which keep the old content; without it that is refused.
+        cancel: Stop when `cancel()` is called on it, from any thread; nothing is written then.
+
+    Returns:
+        A `WriteResult`: path, bytes, blake3 and durable.
+
+    Raises:
+        ConflictError: The file does not hold what `expected_blake3` says.
+        NotCommittedError: A step failed, which the message names: the file is as it was, and nothing is left beside it.
+        CommittedNotDurableError: The file has its new content, but its folder could not be flushed.
+        PathNotFoundError: The folder does not exist.
+        AccessDeniedError: The file is read-only to this user, although its folder is not.
+        CancelledError: `cancel` stopped it.
+        ArgumentError, TypeError: An argument cannot be used (a folder, a pipe, a file of several names); the message
+            names it.
+
+    Example:
+        >>> import vespera_file_ops as vfo
+        >>> first = vfo.write_file_atomic("notes.txt", "one line\n")
+        >>> first.bytes
+        9
+        >>> second = vfo.write_file_atomic("notes.txt", b"another\n", expected_blake3=first.blake3)
+        >>> vfo.write_file_atomic("notes.txt", "too late\n", expected_blake3=first.blake3)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        vespera_file_ops.errors.ConflictError: the file holds blake3 ...
+    """
+    try:
+        written, blake3 = _core.write_file(
+            encode_path("path", path),
+            content if isinstance(content, (str, bytes)) else _bytes_of(content),
+            durable=durable,
+            expected_blake3=expected_blake3,
+            mode=mode if mode is None else _mode(mode),
+            follow_symlinks=follow_symlinks,
+            break_hard_links=break_hard_links,
+            cancel=cancel,
+        )
+    except TypeError:
+        _name_wrong_type(
+            cancel,
+            {"durable": durable, "follow_symlinks": follow_symlinks, "break_hard_links": break_hard_links},
+            {"expected_blake3": expected_blake3},
+        )
+        raise
+    return WriteResult(os.fsdecode(path), written, blake3, durable)
+
+
+def _bytes_of(content: Buffer) -> memoryview:
+    """The bytes of a buffer, not copied."""
+    try:
+        view = memoryview(content)
+    except TypeError:
+        text = f"content: expected a str or bytes (bytearray, memoryview, ...), not {type(content).__name__}"
+        raise TypeError(text) from None
+    if not view.c_contiguous:
+        raise ArgumentError("content: the buffer does not lie in one piece; copy it, for example with bytes()")
+    # An empty view of several dimensions cannot be cast.
+    return view.cast("B") if view.nbytes else memoryview(b"")
+
+
+def _mode(mode: object) -> int:
+    if not isinstance(mode, int) or isinstance(mode, bool):
+        raise TypeError(f"mode: expected permission bits such as 0o640, not {type(mode).__name__}")
+    if not 0 <= mode <= _ALL_MODE_BITS:
+        raise ArgumentError(f"mode: expected permission bits from 0 to 0o7777, got {mode:#o}")
+    return mode
+
+
+def _name_wrong_type(cancel: object, flags: dict[str, object], texts: dict[str, object]) -> None:
+    """Name the argument whose type the core did not take. Asked only then: checking takes longer than a small write."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{name}: expected True or False, got {type(value).__name__} {value!r}") from None
+    for name, value in texts.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name}: a str, not {type(value).__name__}") from None
+    if cancel is not None and not isinstance(cancel, _core.CancelToken):
+        raise TypeError(f"cancel: a CancelToken, not {type(cancel).__name__}") from None

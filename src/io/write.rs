@@ -1,0 +1,266 @@
+//! A file gets a new content: whole, or not at all.
+//!
+//! The protocol: find the folder and the name that the path leads to ([`target`]); write a temporary file beside the
+//! target ([`temp`]); put on it what the old file has ([`attributes`]); flush it; rename it over the target; flush the
+//! folder. Whoever reads meanwhile sees the old content or the new one, and so does whoever comes after a crash. A
+//! writer that says what it expects to replace ([`Expected`]) replaces nothing else.
+//!
+//! What fails before the rename is [`ErrorKind::NotCommitted`], and leaves nothing behind; what fails after it is
+//! [`ErrorKind::CommittedNotDurable`].
+
+mod attributes;
+mod expectation;
+mod folder_lock;
+pub mod target;
+pub mod temp;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::io::Errno;
+
+pub use self::expectation::{Expected, Observed, holds_other};
+use self::folder_lock::FolderLock;
+use self::target::{Target, failed};
+use self::temp::TempFile;
+use super::content::Stopped;
+use super::hash::Blake3;
+use super::root::{FileKind, FileStatus, status_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
+
+/// How much is written between two looks at the caller's wish to stop.
+pub const PIECE_BYTES: usize = 1 << 20;
+/// A flush cannot be stopped, so a large content is flushed as it is written, in parts that take less than 0.1 s.
+const FLUSH_BYTES: u64 = 32 << 20;
+/// What a new file may be used for, before the process's mask takes some of it away.
+const NEW_FILE_MODE: u32 = 0o666;
+/// While it is written, nobody else may read what may be a secret.
+const PRIVATE_MODE: u32 = 0o600;
+/// How often a temporary file that somebody removed is made again.
+const TRIES: usize = 4;
+
+/// New content, in pieces, so that whoever has it somewhere else need not copy it into one.
+pub trait Content {
+    /// Hands over all of it, from the start, in order; may be asked for again.
+    ///
+    /// # Errors
+    /// What `take` returns, and that the content cannot be had.
+    fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
+}
+
+impl Content for [u8] {
+    fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        self.chunks(PIECE_BYTES).try_for_each(take)
+    }
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+// Each is a switch of its own, documented where it stands and named as in every face.
+#[allow(clippy::struct_excessive_bools)]
+pub struct WriteOptions {
+    /// Do not return before the content and its name survive a loss of power.
+    pub durable: bool,
+    /// What the file must hold for the write to take place.
+    pub expected: Option<Expected>,
+    /// The permission bits; `None` keeps those of the old file, or takes those of a new one.
+    pub mode: Option<u32>,
+    /// Write to where a link in the last place leads; otherwise the link itself is replaced.
+    pub follow_symlinks: bool,
+    /// Replace a file that has other names, which keep the old content.
+    pub break_hard_links: bool,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self { durable: true, expected: None, mode: None, follow_symlinks: true, break_hard_links: false }
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// How many bytes.
+    pub bytes: u64,
+    /// Their hash.
+    pub blake3: Blake3,
+}
+
+/// Gives the file `path`, relative to `at`, a new content.
+///
+/// # Errors
+/// [`ErrorKind::Argument`] or [`ErrorKind::AccessDenied`] for what must not be replaced, [`ErrorKind::PathNotFound`]
+/// without the folder, [`ErrorKind::Conflict`] if the file does not hold what was expected, [`ErrorKind::NotCommitted`]
+/// naming the step that failed, [`ErrorKind::CommittedNotDurable`], and [`ErrorKind::Cancelled`] if `stopped` says so.
+pub fn write_file(
+    at: BorrowedFd<'_>,
+    path: &[u8],
+    content: &(impl Content + ?Sized),
+    options: &WriteOptions,
+    stopped: Stopped<'_>,
+) -> Result<Written> {
+    let target = Target::find(at, path, options.follow_symlinks)?;
+    target.refuse_unfit(!options.follow_symlinks, options.break_hard_links)?;
+    let observed = match options.expected {
+        Some(Expected::Content(hash)) => Some(Observed::compare(&target, &hash, stopped)?),
+        Some(Expected::Absent) if target.entry().is_some() => return Err(expectation::not_absent(&target)),
+        Some(Expected::Absent) | None => None,
+    };
+    replace(&target, content, observed.as_ref(), options, stopped)
+}
+
+/// Replaces the target, which was found fit; with `observed` only if it still holds that.
+///
+/// # Errors
+/// As [`write_file`].
+pub fn replace(
+    target: &Target,
+    content: &(impl Content + ?Sized),
+    observed: Option<&Observed>,
+    options: &WriteOptions,
+    stopped: Stopped<'_>,
+) -> Result<Written> {
+    for _ in 0..TRIES {
+        let mut replacement = Replacement::new(target, options)?;
+        let written = replacement.write(content, stopped)?;
+        if replacement.dress()? {
+            replacement.commit(observed, stopped)?;
+            return Ok(written);
+        }
+    }
+    Err(failed("write", target.path(), Errno::NOENT.into()).with_kind(ErrorKind::NotCommitted))
+}
+
+/// A content on its way to its place.
+struct Replacement<'a> {
+    target: &'a Target,
+    options: &'a WriteOptions,
+    temp: TempFile<'a>,
+    written: u64,
+    /// What the attributes come from.
+    old: Option<FileStatus>,
+}
+
+impl<'a> Replacement<'a> {
+    fn new(target: &'a Target, options: &'a WriteOptions) -> Result<Self> {
+        // A link that is replaced has no attributes that would mean anything for a file.
+        let old = target.entry().filter(|entry| entry.kind == FileKind::File).copied();
+        let mode = if old.is_some() || options.mode.is_some() { PRIVATE_MODE } else { NEW_FILE_MODE };
+        let temp = TempFile::create(target, mode)
+            .map_err(|error| not_committed("create a temporary file beside it", target, error))?;
+        Ok(Self { target, options, temp, written: 0, old })
+    }
+
+    fn write(&mut self, content: &(impl Content + ?Sized), stopped: Stopped<'_>) -> Result<Written> {
+        FailPoint::Writing.pass();
+        let mut hasher = blake3::Hasher::new();
+        let mut unflushed = 0;
+        let (target, file, durable) = (self.target, self.temp.file(), self.options.durable);
+        let written = &mut self.written;
+        content.pieces(&mut |piece| {
+            if stopped() {
+                return Err(cancelled(target));
+            }
+            write_all(file, piece).map_err(|error| not_committed("write", target, error))?;
+            hasher.update(piece);
+            *written += piece.len() as u64;
+            unflushed += piece.len() as u64;
+            if durable && unflushed >= FLUSH_BYTES {
+                unflushed = 0;
+                flush(file).map_err(|error| not_committed("flush", target, error))?;
+            }
+            Ok(())
+        })?;
+        Ok(Written { bytes: self.written, blake3: *hasher.finalize().as_bytes() })
+    }
+
+    /// Checks what was written, and puts on it what the old file has; `false` if somebody removed it.
+    fn dress(&self) -> Result<bool> {
+        let status = status_of(self.temp.file()).map_err(|error| not_committed("describe", self.target, error))?;
+        if status.links == 0 {
+            return Ok(false);
+        }
+        if status.size != self.written {
+            let (size, written) = (status.size, self.written);
+            let text = format!("cannot write: {written} bytes were written and the file has {size}");
+            return Err(Error::new(ErrorKind::NotCommitted, text).with_path(self.target.path()));
+        }
+        let kept = match (&self.old, self.options.mode) {
+            (Some(old), mode) => attributes::keep(self.target, old, self.temp.file(), &status, mode),
+            (None, Some(mode)) => attributes::set_mode(self.temp.file(), mode),
+            (None, None) => Ok(()),
+        };
+        kept.map_err(|(step, error)| not_committed(&step, self.target, error))?;
+        self.flush()?;
+        Ok(true)
+    }
+
+    fn flush(&self) -> Result<()> {
+        if !self.options.durable {
+            return Ok(());
+        }
+        rustix::io::retry_on_intr(|| rustix::fs::fsync(self.temp.file()))
+            .map_err(|error| not_committed("flush", self.target, error.into()))
+    }
+
+    fn commit(&mut self, observed: Option<&Observed>, stopped: Stopped<'_>) -> Result<()> {
+        let target = self.target;
+        let lock = FolderLock::take(target.folder(), observed.is_some(), target.path(), stopped)?;
+        if let Some(observed) = observed {
+            let now = observed.confirm(target, stopped)?;
+            // The same content, but perhaps not the same file any more.
+            if self.old.is_some_and(|old| old.changed != now.changed) {
+                self.old = Some(now);
+                if !self.dress()? {
+                    return Err(not_committed("rename", target, Errno::NOENT.into()));
+                }
+            }
+        }
+        if stopped() {
+            return Err(cancelled(target));
+        }
+        let if_absent = self.options.expected == Some(Expected::Absent);
+        self.temp.take_place(if_absent).map_err(|error| {
+            if if_absent && error.kind() == io::ErrorKind::AlreadyExists {
+                return expectation::not_absent(target);
+            }
+            not_committed("rename the new file over it", target, error)
+        })?;
+        drop(lock);
+        if self.options.durable {
+            target.flush_folder(self.temp.file()).map_err(|error| not_durable("flush its folder", target, error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes all of it, in as many calls as that takes.
+fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::retry_on_intr(|| rustix::io::write(file, bytes))? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => bytes = &bytes[written..],
+        }
+    }
+    Ok(())
+}
+
+fn flush(file: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::io::retry_on_intr(|| rustix::fs::fdatasync(file.as_fd()))?)
+}
+
+fn not_committed(step: &str, target: &Target, error: io::Error) -> Error {
+    Error::io(step, target.path(), error).with_kind(ErrorKind::NotCommitted)
+}
+
+fn not_durable(step: &str, target: &Target, error: io::Error) -> Error {
+    Error::io(&format!("{step}, after the file was written"), target.path(), error)
+        .with_kind(ErrorKind::CommittedNotDurable)
+}
+
+fn cancelled(target: &Target) -> Error {
+    Error::new(ErrorKind::Cancelled, "cancelled; nothing was written").with_path(target.path())
+}

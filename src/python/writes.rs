@@ -1,0 +1,117 @@
+//! Files are written: their whole content, or something at their end.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PySlice, PyString};
+use rustix::fs::CWD;
+
+use super::errors::raised;
+use super::guard::guarded;
+use super::interrupts::interruptible_here;
+use super::options::PyCancelToken;
+use crate::error::{Error, Result};
+use crate::io::hash::hash_hex;
+use crate::io::write::{Content, Expected, PIECE_BYTES, WriteOptions, Written, write_file as write};
+
+/// Content that Python holds.
+enum Given<'a> {
+    /// Bytes that cannot change while the interpreter is detached.
+    Bytes(&'a [u8]),
+    /// What has to be asked for piece by piece.
+    Pieces(Pieces),
+}
+
+impl<'a> Given<'a> {
+    /// `content` is bytes, a str, or a memoryview of single bytes.
+    fn of(content: &'a Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = content.cast::<PyBytes>() {
+            return Ok(Self::Bytes(bytes.as_bytes()));
+        }
+        let Ok(text) = content.cast::<PyString>() else { return Pieces::of(content, false) };
+        // Python keeps the UTF-8 of a str beside it for good, unless it is ASCII, where both are the same.
+        if content.len()? <= PIECE_BYTES || content.call_method0("isascii")?.is_truthy()? {
+            return text.to_str().map(|text| Self::Bytes(text.as_bytes())).map_err(|error| unencodable(&error));
+        }
+        Pieces::of(content, true)
+    }
+}
+
+impl Content for Given<'_> {
+    fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Bytes(bytes) => bytes.pieces(take),
+            Self::Pieces(pieces) => pieces.pieces(take),
+        }
+    }
+}
+
+/// A large text that is no ASCII, or memory that another thread may change: each piece is copied when its turn comes.
+struct Pieces {
+    object: Py<PyAny>,
+    length: usize,
+    is_text: bool,
+}
+
+impl Pieces {
+    fn of<'a>(object: &Bound<'_, PyAny>, is_text: bool) -> PyResult<Given<'a>> {
+        Ok(Given::Pieces(Self { object: object.clone().unbind(), length: object.len()?, is_text }))
+    }
+
+    /// The piece that begins at `start`, in `buffer`.
+    fn copy(&self, py: Python<'_>, start: usize, buffer: &mut Vec<u8>) -> PyResult<()> {
+        let end = self.length.min(start + PIECE_BYTES);
+        let slice = PySlice::new(py, isize::try_from(start)?, isize::try_from(end)?, 1);
+        let part = self.object.bind(py).get_item(slice)?;
+        let bytes = if self.is_text { part.call_method1("encode", ("utf-8",))? } else { part.call_method0("tobytes")? };
+        buffer.clear();
+        buffer.extend_from_slice(bytes.cast::<PyBytes>()?.as_bytes());
+        Ok(())
+    }
+}
+
+impl Content for Pieces {
+    fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut buffer = Vec::new();
+        for start in (0..self.length).step_by(PIECE_BYTES) {
+            Python::attach(|py| self.copy(py, start, &mut buffer))
+                .map_err(|error| Error::argument("content", &format!("cannot be had from item {start} on: {error}")))?;
+            take(&buffer)?;
+        }
+        Ok(())
+    }
+}
+
+fn unencodable(error: &PyErr) -> PyErr {
+    raised(&Error::argument("content", &format!("cannot be written as UTF-8: {error}")))
+}
+
+/// How many bytes were written, and their hash in hexadecimal.
+type Answer = (u64, String);
+
+fn answer(written: &Written) -> Answer {
+    (written.bytes, hash_hex(&written.blake3))
+}
+
+/// Give a file a new content, whole or not at all.
+#[pyfunction]
+#[pyo3(signature = (path, content, *, durable, expected_blake3, mode, follow_symlinks, break_hard_links, cancel))]
+// One for each argument of the Python function, which documents them.
+#[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
+pub fn write_file(
+    py: Python<'_>,
+    path: &[u8],
+    content: &Bound<'_, PyAny>,
+    durable: bool,
+    expected_blake3: Option<&str>,
+    mode: Option<u32>,
+    follow_symlinks: bool,
+    break_hard_links: bool,
+    cancel: Option<PyCancelToken>,
+) -> PyResult<Answer> {
+    guarded(|| {
+        let expected = expected_blake3.map(Expected::parse).transpose().map_err(|error| raised(&error))?;
+        let options = WriteOptions { durable, expected, mode, follow_symlinks, break_hard_links };
+        let content = Given::of(content)?;
+        interruptible_here(py, cancel, |stopped| write(CWD, path, &content, &options, stopped))
+            .map(|written| answer(&written))
+    })
+}
