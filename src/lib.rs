@@ -4,10 +4,11 @@
 //!
 //! - [`error`]: one error type.
 //! - [`fail_point`]: where a test makes the library panic.
-//! - [`io`]: a path becomes bytes.
+//! - [`io`]: a path becomes bytes, and bytes become a path.
 //! - [`search`]: a root becomes files, and files become hits.
 //! - [`table`]: rows become Arrow.
 //! - [`scan`]: the one pipeline: walk, read, operate, table.
+//! - [`sweep`]: what killed writers left behind is removed.
 //! - `python`: the Python face (feature `python`).
 
 pub mod error;
@@ -17,6 +18,7 @@ pub mod io;
 mod python;
 pub mod scan;
 pub mod search;
+pub mod sweep;
 pub mod table;
 
 pub use error::{Error, ErrorKind, Result};

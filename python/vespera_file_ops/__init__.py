@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .scan import scan_coverage, scan_files, scan_hits
     from .searches import search, search_files, search_text
     from .streams import stream_coverage, stream_files, stream_hits
-    from .writes import WriteResult, write_file_atomic
+    from .writes import WriteResult, append_file, sweep_temp_files, write_file_atomic
 
 __all__ = [
     "AccessDeniedError",
@@ -71,6 +71,7 @@ __all__ = [
     "SearchResult",
     "VfoError",
     "WriteResult",
+    "append_file",
     "compute_file_hash",
     "explain",
     "get_file_info",
@@ -89,6 +90,7 @@ __all__ = [
     "stream_coverage",
     "stream_files",
     "stream_hits",
+    "sweep_temp_files",
     "write_file_atomic",
 ]
 
@@ -99,6 +101,7 @@ _HOMES = {
     "Root": "_core",
     "SearchResult": "result",
     "WriteResult": "writes",
+    "append_file": "writes",
     "compute_file_hash": "files",
     "explain": "explanation",
     "get_file_info": "listing",
@@ -117,6 +120,7 @@ _HOMES = {
     "stream_coverage": "streams",
     "stream_files": "streams",
     "stream_hits": "streams",
+    "sweep_temp_files": "writes",
     "write_file_atomic": "writes",
 }
 

@@ -186,6 +186,20 @@ def write_file(
 ) -> tuple[int, str]:
     """Give a file a new content, whole or not at all: how many bytes were written, and their hash in hexadecimal."""
 
+def append_file(
+    path: bytes,
+    content: str | bytes | memoryview,
+    *,
+    durable: bool,
+    mode: int | None,
+    follow_symlinks: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, str]:
+    """Put something at a file's end: how many bytes were written, and their hash in hexadecimal."""
+
+def sweep_temp_files(root: bytes, *, older_than: float, cancel: CancelToken | None) -> list[bytes]:
+    """Remove what killed writers left below a folder; the paths of what was removed."""
+
 def counters() -> dict[str, int]:
     """What this process has done so far: folders listed, files described, files opened, bytes read."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ContentArgument: TypeAlias = str | Buffer
     """What can be written: text, which is written as UTF-8, or bytes in anything that holds them in one piece."""
 
-__all__ = ["WriteResult", "write_file_atomic"]
+__all__ = ["WriteResult", "append_file", "sweep_temp_files", "write_file_atomic"]
 
 _ALL_MODE_BITS = 0o7777
 
@@ -118,6 +118,111 @@ def write_file_atomic(
         )
         raise
     return WriteResult(os.fsdecode(path), written, blake3, durable)
+
+
+def append_file(
+    path: PathArgument,
+    content: ContentArgument,
+    *,
+    durable: bool = True,
+    mode: int | None = None,
+    follow_symlinks: bool = True,
+    cancel: CancelToken | None = None,
+) -> WriteResult:
+    r"""Put something at the end of a file, which is made if there is none.
+
+    Appends of this package to files of one folder take turns, so that they never mix. An append that fails in the
+    middle, or is cancelled, is cut off again; if somebody else has written behind it by then, the error says how many
+    bytes stand in the file.
+
+    Arguments:
+        path: The file; its folder must exist.
+        content: A str, written as UTF-8 with its newlines as they are, or bytes, bytearray, memoryview or another
+            buffer.
+        durable: Return only when the content, and the name of a new file, survive a loss of power.
+        mode: The permission bits of a new file; by default 0o666 without the process's mask. An old one keeps its own.
+        follow_symlinks: Append to where a link leads, also if nothing is there yet. False refuses a link.
+        cancel: Stop when `cancel()` is called on it, from any thread; nothing is appended then.
+
+    Returns:
+        A `WriteResult`: path, durable, and bytes and blake3 of what was appended (not of the whole file).
+
+    Raises:
+        NotCommittedError: A step failed, which the message names: the file is as it was.
+        FileSystemError: A step failed, and a part of the content stands in the file; the message says how much.
+        CommittedNotDurableError: The content stands in the file, but could not be flushed.
+        PathNotFoundError: The folder does not exist.
+        AccessDeniedError: The file is read-only to this user.
+        CancelledError: `cancel` stopped it.
+        ArgumentError, TypeError: An argument cannot be used (a folder, a pipe); the message names it.
+
+    Example:
+        >>> import vespera_file_ops as vfo
+        >>> vfo.append_file("journal.txt", "first\n").bytes
+        6
+        >>> vfo.append_file("journal.txt", "second\n", durable=False).bytes
+        7
+        >>> vfo.read_file_string("journal.txt")
+        'first\nsecond\n'
+    """
+    try:
+        written, blake3 = _core.append_file(
+            encode_path("path", path),
+            content if isinstance(content, (str, bytes)) else _bytes_of(content),
+            durable=durable,
+            mode=mode if mode is None else _mode(mode),
+            follow_symlinks=follow_symlinks,
+            cancel=cancel,
+        )
+    except TypeError:
+        _name_wrong_type(cancel, {"durable": durable, "follow_symlinks": follow_symlinks}, {})
+        raise
+    return WriteResult(os.fsdecode(path), written, blake3, durable)
+
+
+def sweep_temp_files(
+    root: PathArgument = ".", *, older_than: float = 60.0, cancel: CancelToken | None = None
+) -> list[str]:
+    """Remove the temporary files that killed writers left below a folder.
+
+    A living writer holds its temporary file locked, and what is locked stays. So does what has another name than
+    `.vfo-<24 hexadecimal digits>.tmp`, and what is no regular file. Hidden folders are searched too, ignore files do
+    not count, no link is followed, and `.git` is not entered.
+
+    Arguments:
+        root: The folder.
+        older_than: Only files that nobody has changed for so many seconds, for file systems whose locks do not reach
+            the writers of other machines. 0 leaves it to the locks alone.
+        cancel: Stop when `cancel()` is called on it, from any thread.
+
+    Returns:
+        The paths of the removed files, in order, as `os.fsdecode` gives them.
+
+    Raises:
+        PathNotFoundError: There is no such folder.
+        FileSystemError: Something could not be removed, or looked into; all else was. The message counts both.
+        CancelledError: `cancel` stopped it.
+        ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+    Example:
+        >>> import vespera_file_ops as vfo
+        >>> with open("src/.vfo-0123456789abcdef01234567.tmp", "w") as left_behind:
+        ...     written = left_behind.write("half of a cont")
+        >>> vfo.sweep_temp_files(older_than=60)
+        []
+        >>> vfo.sweep_temp_files(older_than=0)
+        ['src/.vfo-0123456789abcdef01234567.tmp']
+    """
+    if not isinstance(older_than, (int, float)) or isinstance(older_than, bool):
+        raise TypeError(f"older_than: a number of seconds, not {type(older_than).__name__}")
+    if not older_than >= 0:
+        raise ArgumentError(f"older_than: expected a number of seconds of at least 0, got {older_than}")
+    try:
+        removed = _core.sweep_temp_files(encode_path("root", root), older_than=older_than, cancel=cancel)
+    except TypeError:
+        _name_wrong_type(cancel, {}, {})
+        raise
+    return [os.fsdecode(path) for path in removed]
 
 
 def _bytes_of(content: Buffer) -> memoryview:

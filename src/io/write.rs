@@ -5,9 +5,12 @@
 //! folder. Whoever reads meanwhile sees the old content or the new one, and so does whoever comes after a crash. A
 //! writer that says what it expects to replace ([`Expected`]) replaces nothing else.
 //!
+//! What is put at a file's end ([`append_file`]) has a protocol of its own.
+//!
 //! What fails before the rename is [`ErrorKind::NotCommitted`], and leaves nothing behind; what fails after it is
 //! [`ErrorKind::CommittedNotDurable`].
 
+mod append;
 mod attributes;
 mod expectation;
 mod folder_lock;
@@ -21,6 +24,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
 
+pub use self::append::{AppendOptions, append_file};
 pub use self::expectation::{Expected, Observed, holds_other};
 use self::folder_lock::FolderLock;
 use self::target::{Target, failed};
@@ -164,9 +168,8 @@ impl<'a> Replacement<'a> {
             if stopped() {
                 return Err(cancelled(target));
             }
-            write_all(file, piece).map_err(|error| not_committed("write", target, error))?;
+            write_all(file, piece, written).map_err(|error| not_committed("write", target, error))?;
             hasher.update(piece);
-            *written += piece.len() as u64;
             unflushed += piece.len() as u64;
             if durable && unflushed >= FLUSH_BYTES {
                 unflushed = 0;
@@ -237,12 +240,15 @@ impl<'a> Replacement<'a> {
     }
 }
 
-/// Writes all of it, in as many calls as that takes.
-fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes all of it, in as many calls as that takes, and counts what was written in `total`.
+fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8], total: &mut u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::retry_on_intr(|| rustix::io::write(file, bytes))? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
-            written => bytes = &bytes[written..],
+            written => {
+                bytes = &bytes[written..];
+                *total += written as u64;
+            }
         }
     }
     Ok(())

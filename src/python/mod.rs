@@ -42,6 +42,8 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(files::read_chunks, module)?)?;
     module.add_function(wrap_pyfunction!(files::hash_file, module)?)?;
     module.add_function(wrap_pyfunction!(writes::write_file, module)?)?;
+    module.add_function(wrap_pyfunction!(writes::append_file, module)?)?;
+    module.add_function(wrap_pyfunction!(writes::sweep_temp_files, module)?)?;
     module.add_function(wrap_pyfunction!(files::counters, module)?)?;
     module.add_function(wrap_pyfunction!(files::fail_once, module)?)?;
     module.add_function(wrap_pyfunction!(stream::rows, module)?)?;

@@ -1,5 +1,7 @@
 //! Files are written: their whole content, or something at their end.
 
+use std::time::Duration;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PySlice, PyString};
 use rustix::fs::CWD;
@@ -10,7 +12,10 @@ use super::interrupts::interruptible_here;
 use super::options::PyCancelToken;
 use crate::error::{Error, Result};
 use crate::io::hash::hash_hex;
-use crate::io::write::{Content, Expected, PIECE_BYTES, WriteOptions, Written, write_file as write};
+use crate::io::write::{
+    AppendOptions, Content, Expected, PIECE_BYTES, WriteOptions, Written, append_file as append, write_file as write,
+};
+use crate::sweep::sweep_temp_files as sweep;
 
 /// Content that Python holds.
 enum Given<'a> {
@@ -113,5 +118,41 @@ pub fn write_file(
         let content = Given::of(content)?;
         interruptible_here(py, cancel, |stopped| write(CWD, path, &content, &options, stopped))
             .map(|written| answer(&written))
+    })
+}
+
+/// Put something at a file's end.
+#[pyfunction]
+#[pyo3(signature = (path, content, *, durable, mode, follow_symlinks, cancel))]
+pub fn append_file(
+    py: Python<'_>,
+    path: &[u8],
+    content: &Bound<'_, PyAny>,
+    durable: bool,
+    mode: Option<u32>,
+    follow_symlinks: bool,
+    cancel: Option<PyCancelToken>,
+) -> PyResult<Answer> {
+    guarded(|| {
+        let options = AppendOptions { durable, mode, follow_symlinks };
+        let content = Given::of(content)?;
+        interruptible_here(py, cancel, |stopped| append(CWD, path, &content, &options, stopped))
+            .map(|written| answer(&written))
+    })
+}
+
+/// Remove what killed writers left below a folder.
+#[pyfunction]
+#[pyo3(signature = (root, *, older_than, cancel))]
+pub fn sweep_temp_files<'py>(
+    py: Python<'py>,
+    root: &[u8],
+    older_than: f64,
+    cancel: Option<PyCancelToken>,
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    guarded(|| {
+        let older_than = Duration::try_from_secs_f64(older_than).unwrap_or(Duration::MAX);
+        let removed = interruptible_here(py, cancel, |stopped| sweep(root, older_than, stopped))?;
+        Ok(removed.iter().map(|path| PyBytes::new(py, path)).collect())
     })
 }

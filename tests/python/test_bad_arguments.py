@@ -18,6 +18,7 @@ Call = Callable[..., object]
 
 # How each function is called with nothing wrong, so that the one bad argument is what raises.
 CALLS: dict[str, Call] = {
+    "append_file": lambda **bad: vfo.append_file(**{"path": "new.txt", "content": "x", **bad}),
     "compute_file_hash": lambda **bad: vfo.compute_file_hash(**{"path": "README.md", **bad}),
     "explain": lambda **bad: vfo.explain(**{"path": "README.md", **bad}),
     "get_file_info": lambda **bad: vfo.get_file_info(**{"path": "README.md", **bad}),
@@ -36,6 +37,7 @@ CALLS: dict[str, Call] = {
     "stream_coverage": lambda **bad: vfo.stream_coverage(**{"pattern": "a", **bad}),
     "stream_files": lambda **bad: vfo.stream_files(**bad),
     "stream_hits": lambda **bad: vfo.stream_hits(**{"pattern": "a", **bad}),
+    "sweep_temp_files": lambda **bad: vfo.sweep_temp_files(**bad),
     "write_file_atomic": lambda **bad: vfo.write_file_atomic(**{"path": "new.txt", "content": "x", **bad}),
 }
 
@@ -86,6 +88,8 @@ BAD: dict[str, list[object]] = {
     "expected_blake3": [3, "", "0123", "present", b"absent"],
     "mode": [-1, 0o10000, "0o644", 1.5, True],
     "break_hard_links": ["no", 0],
+    "root": [None, 3, 1.5, "", b"", "a\0b", object()],
+    "older_than": [-1, "3", None, True, float("nan")],
     # Truth is what counts for a display.
     "progress": [],
 }

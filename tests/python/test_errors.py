@@ -75,6 +75,8 @@ def test_path_not_found_names_the_path(tmp_path: Path) -> None:
         lambda: vfo.search_text("x", gone),
         lambda: vfo.explain(gone),
         lambda: vfo.write_file_atomic(gone / "file", "x"),
+        lambda: vfo.append_file(gone / "file", "x"),
+        lambda: vfo.sweep_temp_files(gone),
     ]
     for call in calls:
         with pytest.raises(vfo.PathNotFoundError) as caught:

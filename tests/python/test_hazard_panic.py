@@ -94,6 +94,7 @@ CALLS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("batch", "glob_files", lambda tree: vfo.glob_files(tree, "*.txt")),
     ("writing", "write_file_atomic", lambda tree: vfo.write_file_atomic(tree / "written", "new")),
     ("writing", "write_file_atomic, large", lambda tree: vfo.write_file_atomic(tree / "written", bytearray(LARGE))),
+    ("writing", "append_file", lambda tree: vfo.append_file(tree / "appended", "")),
     ("taking", "search", lambda tree: vfo.search("needle", tree)),
     ("taking", "get_file_info", lambda tree: vfo.get_file_info(small_file(tree))),
 ]
@@ -121,6 +122,10 @@ def test_a_panic_while_writing_leaves_the_file_as_it_was(tmp_path: Path) -> None
     _core.fail_once("writing")
     with pytest.raises(vfo.InternalError, match="fail point"):
         vfo.write_file_atomic(path, b"new")
+    for appended in (path, tmp_path / "fresh"):
+        _core.fail_once("writing")
+        with pytest.raises(vfo.InternalError, match="fail point"):
+            vfo.append_file(appended, b"more")
     assert os.listdir(tmp_path) == ["file"]
     assert path.read_bytes() == b"old"
 
@@ -219,6 +224,8 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "read_chunks": lambda: _core.read_chunks(path, chunk_size=10, strategy="auto"),
         "hash_file": lambda: _core.hash_file(path, strategy="auto", cancel=None),
         "write_file": lambda: _core.write_file(path, b"needle", **WRITE, expected_blake3=None, break_hard_links=False),
+        "append_file": lambda: _core.append_file(path, b"needle", **WRITE),
+        "sweep_temp_files": lambda: _core.sweep_temp_files(os.fsencode(tree), older_than=0, cancel=None),
         "counters": _core.counters,
         "no_more_reminders": _core.no_more_reminders,
         "rows": lambda: _core.rows(batch),

@@ -1,4 +1,4 @@
-"""Hazards 8 and 9: whatever call fails, the file is as it was or as it should be, nothing is left, and the error says so.
+"""Hazards 8 and 9: whichever call fails, the file is old or new, nothing is left, and the error says which.
 
 strace makes single calls fail. Which one is told by its name, by which time it is made after the process has said that
 it begins, and the step that the error must name.
@@ -58,14 +58,20 @@ class Fault:
 FAULTS = [
     # The open calls are those of the folder, the temporary file, and the old file for its attributes.
     *(Fault(WRITE, "openat", error, "open its folder") for error in ("EMFILE", "EIO")),
-    *(Fault(WRITE, "openat", error, "create a temporary file", "2") for error in ("EACCES", "EMFILE", "ENOSPC", "EROFS")),
+    *(
+        Fault(WRITE, "openat", error, "create a temporary file", "2")
+        for error in ("EACCES", "EMFILE", "ENOSPC", "EROFS")
+    ),
     *(Fault(WRITE, "openat", error, "keep the extended attributes", "3") for error in ("EMFILE", "EIO")),
     *(Fault(WRITE, "write", error, "write", "1") for error in ("EIO", "ENOSPC", "EFBIG", "EDQUOT")),
     *(Fault(PLAIN, "write", error, "write") for error in ("EIO", "ENOSPC")),
     Fault(WRITE, "fchmod", "EPERM", "set the mode"),
     Fault(WRITE, "flistxattr", "EIO", "keep the extended attributes"),
     Fault(WRITE, "fgetxattr", "EIO", "keep the extended attribute user.note"),
-    *(Fault(WRITE, "fsetxattr", error, "keep the extended attribute user.note") for error in ("ENOSPC", "EPERM", "EIO")),
+    *(
+        Fault(WRITE, "fsetxattr", error, "keep the extended attribute user.note")
+        for error in ("ENOSPC", "EPERM", "EIO")
+    ),
     *(Fault(WRITE, "fsync", error, "flush") for error in ("EIO", "ENOSPC", "EDQUOT")),
     *(Fault(WRITE, "renameat", error, "rename") for error in ("EIO", "ENOSPC", "EACCES", "EBUSY")),
     *(Fault(PLAIN, "renameat", error, "rename") for error in ("EIO", "ENOSPC")),
@@ -73,7 +79,10 @@ FAULTS = [
     *(Fault(FRESH, "fsync", error, "flush") for error in ("EIO", "ENOSPC")),
     *(Fault(FRESH, "renameat", error, "rename") for error in ("EIO", "ENOSPC")),
     *(Fault(ABSENT, "renameat2", error, "rename") for error in ("EIO", "ENOSPC")),
-    *(Fault(COMPARED, call, error, step) for call, error, step in [("fsync", "EIO", "flush"), ("renameat", "EIO", "rename")]),
+    *(
+        Fault(COMPARED, call, error, step)
+        for call, error, step in [("fsync", "EIO", "flush"), ("renameat", "EIO", "rename")]
+    ),
     Fault(WRITE, "getrandom", "ENOSYS", "create a temporary file"),
     # Hazard 9: the second flush is the folder's.
     *(

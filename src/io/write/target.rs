@@ -148,6 +148,23 @@ impl Target {
         self.open(&self.name, OFlags::PATH, Mode::empty())
     }
 
+    /// Opens what stands there to append to it.
+    ///
+    /// # Errors
+    /// Whatever the system reports; `ELOOP` if a link has been put there.
+    pub(super) fn open_end(&self) -> io::Result<OwnedFd> {
+        self.open(&self.name, OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())
+    }
+
+    /// Makes the file, to append to it.
+    ///
+    /// # Errors
+    /// Whatever the system reports; `EEXIST` if it is there.
+    pub(super) fn create_end(&self, mode: u32) -> io::Result<OwnedFd> {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
+        self.open(&self.name, flags, Mode::from_raw_mode(mode))
+    }
+
     /// Makes a new file beside the target.
     ///
     /// # Errors
@@ -186,6 +203,14 @@ impl Target {
     /// Whatever the system reports.
     pub(super) fn remove_beside(&self, name: &[u8]) -> io::Result<()> {
         remove(self.folder(), name)
+    }
+
+    /// Removes the target itself.
+    ///
+    /// # Errors
+    /// Whatever the system reports.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        remove(self.folder(), &self.name)
     }
 
     /// Flushes the folder, so that the name of a new file survives a loss of power.
