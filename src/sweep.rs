@@ -7,11 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use rustix::fs::CWD;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::content::Stopped;
-use crate::io::root::FileStatus;
+use crate::io::root::{FileStatus, Root};
 use crate::io::write::temp::{NAMES, Swept, remove_abandoned};
 use crate::scan::{Operation, ScanOptions, ScanRequest, Selection, SourceSpec, Step};
 use crate::search::FilterOptions;
@@ -20,13 +19,18 @@ use crate::table::{Layout, Table};
 /// How long the scan is waited for between two looks at the caller's wish to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// Removes the temporary files below `root` that no writer holds and that nobody has changed for `older_than`; returns
+/// Removes the temporary files below `root`, a path from `within`, that no writer holds and that nobody has changed for `older_than`; returns
 /// their paths, in order.
 ///
 /// # Errors
 /// What [`ScanRequest::start`] says of the root; [`ErrorKind::Io`] after everything that could be removed was, if
 /// something could not be removed or looked into; [`ErrorKind::Cancelled`] if `stopped` says so.
-pub fn sweep_temp_files(root: &[u8], older_than: Duration, stopped: Stopped<'_>) -> Result<Vec<Vec<u8>>> {
+pub fn sweep_temp_files(
+    within: &Root,
+    root: &[u8],
+    older_than: Duration,
+    stopped: Stopped<'_>,
+) -> Result<Vec<Vec<u8>>> {
     let options = ScanOptions {
         sources: vec![SourceSpec { path: root.to_vec(), may_be_glob: false }],
         filter: FilterOptions {
@@ -35,13 +39,14 @@ pub fn sweep_temp_files(root: &[u8], older_than: Duration, stopped: Stopped<'_>)
             respect_ignore: false,
             ..FilterOptions::default()
         },
+        within: within.clone(),
         ..ScanOptions::default()
     };
     let request = ScanRequest::new(options, Operation::Describe { blake3: false })?;
     let columns = ["path", "path_bytes", "kind", "error"].map(str::to_owned);
     let projection = request.projection(Table::Files, Layout::default()).narrowed(&columns)?;
     let mut scan = request.start(&Selection { tables: vec![projection], n_rows: None, mask_columns: None })?;
-    let mut sweep = Sweep { older_than, removed: Vec::new(), problems: 0, first_problem: None };
+    let mut sweep = Sweep { root: within, older_than, removed: Vec::new(), problems: 0, first_problem: None };
     loop {
         let step = scan.next(LOOK_EVERY)?;
         if stopped() {
@@ -71,17 +76,18 @@ pub fn sweep_temp_files(root: &[u8], older_than: Duration, stopped: Stopped<'_>)
     }
 }
 
-struct Sweep {
+struct Sweep<'a> {
+    root: &'a Root,
     older_than: Duration,
     removed: Vec<Vec<u8>>,
     problems: usize,
     first_problem: Option<String>,
 }
 
-impl Sweep {
+impl Sweep<'_> {
     fn try_remove(&mut self, path: &[u8]) {
         let older_than = self.older_than;
-        match remove_abandoned(CWD, path, &|status| is_older(status, older_than)) {
+        match remove_abandoned(self.root, path, &|status| is_older(status, older_than)) {
             Ok(Swept::Removed) => self.removed.push(path.to_vec()),
             Ok(Swept::Left) => {}
             Err(error) => self.add_problem(&Error::io("remove", path, error).to_string()),

@@ -182,6 +182,7 @@ def write_file(
     mode: int | None,
     follow_symlinks: bool,
     break_hard_links: bool,
+    within: Root | None,
     cancel: CancelToken | None,
 ) -> tuple[int, str]:
     """Give a file a new content, whole or not at all: how many bytes were written, and their hash in hexadecimal."""
@@ -193,11 +194,12 @@ def append_file(
     durable: bool,
     mode: int | None,
     follow_symlinks: bool,
+    within: Root | None,
     cancel: CancelToken | None,
 ) -> tuple[int, str]:
     """Put something at a file's end: how many bytes were written, and their hash in hexadecimal."""
 
-def sweep_temp_files(root: bytes, *, older_than: float, cancel: CancelToken | None) -> list[bytes]:
+def sweep_temp_files(root: bytes, *, older_than: float, within: Root | None, cancel: CancelToken | None) -> list[bytes]:
     """Remove what killed writers left below a folder; the paths of what was removed."""
 
 def counters() -> dict[str, int]:

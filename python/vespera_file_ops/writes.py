@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import _core
 from .errors import ArgumentError
-from .paths import encode_path
+from .paths import encode_path, encode_within
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from typing_extensions import Buffer
 
-    from ._core import CancelToken
+    from ._core import CancelToken, Root
     from .paths import PathArgument
 
     ContentArgument: TypeAlias = str | Buffer
@@ -54,6 +54,7 @@ def write_file_atomic(
     mode: int | None = None,
     follow_symlinks: bool = True,
     break_hard_links: bool = False,
+    within: Root | PathArgument | None = None,
     cancel: CancelToken | None = None,
 ) -> WriteResult:
     r"""Give a file a new content, whole or not at all; whoever reads meanwhile sees the old one or the new one.
@@ -74,6 +75,7 @@ def write_file_atomic(
         mode: The permission bits. By default those of the file that is replaced, or 0o666 without the process's mask.
         follow_symlinks: Write to where a link leads, also if nothing is there yet. False replaces the link itself.
         break_hard_links: Replace a file that has other names, which keep the old content; without it that is refused.
+        within: The path starts in this folder, and must not lead outside of it.
         cancel: Stop when `cancel()` is called on it, from any thread; nothing is written then.
 
     Returns:
@@ -83,6 +85,7 @@ def write_file_atomic(
         ConflictError: The file does not hold what `expected_blake3` says.
         NotCommittedError: A step failed, which the message names: the file is as it was, and nothing is left beside it.
         CommittedNotDurableError: The file has its new content, but its folder could not be flushed.
+        OutsideRootError: It leads out of `within`.
         PathNotFoundError: The folder does not exist.
         AccessDeniedError: The file is read-only to this user, although its folder is not.
         CancelledError: `cancel` stopped it.
@@ -108,6 +111,7 @@ def write_file_atomic(
             mode=mode if mode is None else _mode(mode),
             follow_symlinks=follow_symlinks,
             break_hard_links=break_hard_links,
+            within=encode_within(within),
             cancel=cancel,
         )
     except TypeError:
@@ -127,6 +131,7 @@ def append_file(
     durable: bool = True,
     mode: int | None = None,
     follow_symlinks: bool = True,
+    within: Root | PathArgument | None = None,
     cancel: CancelToken | None = None,
 ) -> WriteResult:
     r"""Put something at the end of a file, which is made if there is none.
@@ -142,6 +147,7 @@ def append_file(
         durable: Return only when the content, and the name of a new file, survive a loss of power.
         mode: The permission bits of a new file; by default 0o666 without the process's mask. An old one keeps its own.
         follow_symlinks: Append to where a link leads, also if nothing is there yet. False refuses a link.
+        within: The path starts in this folder, and must not lead outside of it.
         cancel: Stop when `cancel()` is called on it, from any thread; nothing is appended then.
 
     Returns:
@@ -151,6 +157,7 @@ def append_file(
         NotCommittedError: A step failed, which the message names: the file is as it was.
         FileSystemError: A step failed, and a part of the content stands in the file; the message says how much.
         CommittedNotDurableError: The content stands in the file, but could not be flushed.
+        OutsideRootError: It leads out of `within`.
         PathNotFoundError: The folder does not exist.
         AccessDeniedError: The file is read-only to this user.
         CancelledError: `cancel` stopped it.
@@ -172,6 +179,7 @@ def append_file(
             durable=durable,
             mode=mode if mode is None else _mode(mode),
             follow_symlinks=follow_symlinks,
+            within=encode_within(within),
             cancel=cancel,
         )
     except TypeError:
@@ -181,7 +189,11 @@ def append_file(
 
 
 def sweep_temp_files(
-    root: PathArgument = ".", *, older_than: float = 60.0, cancel: CancelToken | None = None
+    root: PathArgument = ".",
+    *,
+    older_than: float = 60.0,
+    within: Root | PathArgument | None = None,
+    cancel: CancelToken | None = None,
 ) -> list[str]:
     """Remove the temporary files that killed writers left below a folder.
 
@@ -193,12 +205,14 @@ def sweep_temp_files(
         root: The folder.
         older_than: Only files that nobody has changed for so many seconds, for file systems whose locks do not reach
             the writers of other machines. 0 leaves it to the locks alone.
+        within: The path starts in this folder, and must not lead outside of it.
         cancel: Stop when `cancel()` is called on it, from any thread.
 
     Returns:
         The paths of the removed files, in order, as `os.fsdecode` gives them.
 
     Raises:
+        OutsideRootError: It leads out of `within`.
         PathNotFoundError: There is no such folder.
         FileSystemError: Something could not be removed, or looked into; all else was. The message counts both.
         CancelledError: `cancel` stopped it.
@@ -218,7 +232,9 @@ def sweep_temp_files(
     if not older_than >= 0:
         raise ArgumentError(f"older_than: expected a number of seconds of at least 0, got {older_than}")
     try:
-        removed = _core.sweep_temp_files(encode_path("root", root), older_than=older_than, cancel=cancel)
+        removed = _core.sweep_temp_files(
+            encode_path("root", root), older_than=older_than, within=encode_within(within), cancel=cancel
+        )
     except TypeError:
         _name_wrong_type(cancel, {}, {})
         raise

@@ -172,6 +172,14 @@ impl Root {
     }
 }
 
+/// Opens the folder `path`, relative to `at`; links are followed.
+///
+/// # Errors
+/// The system's.
+pub fn open_folder_from(at: BorrowedFd<'_>, path: &[u8], purpose: FolderUse) -> io::Result<OwnedFd> {
+    folder::open(at, path, purpose.flags())
+}
+
 /// What follows `root` in `path`, if it lies below it.
 fn below<'p>(root: &[u8], path: &'p [u8]) -> Option<&'p [u8]> {
     let rest = path.strip_prefix(root)?;

@@ -31,7 +31,7 @@ use self::target::{Target, failed};
 use self::temp::TempFile;
 use super::content::Stopped;
 use super::hash::Blake3;
-use super::root::{FileKind, FileStatus, status_of};
+use super::root::{FileKind, FileStatus, Root, status_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 
@@ -93,20 +93,20 @@ pub struct Written {
     pub blake3: Blake3,
 }
 
-/// Gives the file `path`, relative to `at`, a new content.
+/// Gives the file `path`, a new content.
 ///
 /// # Errors
 /// [`ErrorKind::Argument`] or [`ErrorKind::AccessDenied`] for what must not be replaced, [`ErrorKind::PathNotFound`]
 /// without the folder, [`ErrorKind::Conflict`] if the file does not hold what was expected, [`ErrorKind::NotCommitted`]
 /// naming the step that failed, [`ErrorKind::CommittedNotDurable`], and [`ErrorKind::Cancelled`] if `stopped` says so.
 pub fn write_file(
-    at: BorrowedFd<'_>,
+    root: &Root,
     path: &[u8],
     content: &(impl Content + ?Sized),
     options: &WriteOptions,
     stopped: Stopped<'_>,
 ) -> Result<Written> {
-    let target = Target::find(at, path, options.follow_symlinks)?;
+    let target = Target::find(root, path, options.follow_symlinks)?;
     target.refuse_unfit(!options.follow_symlinks, options.break_hard_links)?;
     let observed = match options.expected {
         Some(Expected::Content(hash)) => Some(Observed::compare(&target, &hash, stopped)?),

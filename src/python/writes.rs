@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PySlice, PyString};
-use rustix::fs::CWD;
 
 use super::errors::raised;
 use super::guard::guarded;
 use super::interrupts::interruptible_here;
 use super::options::PyCancelToken;
+use super::root::{PyRoot, root_of};
 use crate::error::{Error, Result};
 use crate::io::hash::hash_hex;
 use crate::io::write::{
@@ -98,7 +98,7 @@ fn answer(written: &Written) -> Answer {
 
 /// Give a file a new content, whole or not at all.
 #[pyfunction]
-#[pyo3(signature = (path, content, *, durable, expected_blake3, mode, follow_symlinks, break_hard_links, cancel))]
+#[pyo3(signature = (path, content, *, durable, expected_blake3, mode, follow_symlinks, break_hard_links, within, cancel))]
 // One for each argument of the Python function, which documents them.
 #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub fn write_file(
@@ -110,20 +110,23 @@ pub fn write_file(
     mode: Option<u32>,
     follow_symlinks: bool,
     break_hard_links: bool,
+    within: Option<PyRoot>,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<Answer> {
     guarded(|| {
         let expected = expected_blake3.map(Expected::parse).transpose().map_err(|error| raised(&error))?;
         let options = WriteOptions { durable, expected, mode, follow_symlinks, break_hard_links };
-        let content = Given::of(content)?;
-        interruptible_here(py, cancel, |stopped| write(CWD, path, &content, &options, stopped))
+        let (content, root) = (Given::of(content)?, root_of(within));
+        interruptible_here(py, cancel, |stopped| write(&root, path, &content, &options, stopped))
             .map(|written| answer(&written))
     })
 }
 
 /// Put something at a file's end.
 #[pyfunction]
-#[pyo3(signature = (path, content, *, durable, mode, follow_symlinks, cancel))]
+// One for each argument of the Python function, which documents them.
+#[allow(clippy::too_many_arguments)]
+#[pyo3(signature = (path, content, *, durable, mode, follow_symlinks, within, cancel))]
 pub fn append_file(
     py: Python<'_>,
     path: &[u8],
@@ -131,28 +134,31 @@ pub fn append_file(
     durable: bool,
     mode: Option<u32>,
     follow_symlinks: bool,
+    within: Option<PyRoot>,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<Answer> {
     guarded(|| {
         let options = AppendOptions { durable, mode, follow_symlinks };
-        let content = Given::of(content)?;
-        interruptible_here(py, cancel, |stopped| append(CWD, path, &content, &options, stopped))
+        let (content, root) = (Given::of(content)?, root_of(within));
+        interruptible_here(py, cancel, |stopped| append(&root, path, &content, &options, stopped))
             .map(|written| answer(&written))
     })
 }
 
 /// Remove what killed writers left below a folder.
 #[pyfunction]
-#[pyo3(signature = (root, *, older_than, cancel))]
+#[pyo3(signature = (root, *, older_than, within, cancel))]
 pub fn sweep_temp_files<'py>(
     py: Python<'py>,
     root: &[u8],
     older_than: f64,
+    within: Option<PyRoot>,
     cancel: Option<PyCancelToken>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
     guarded(|| {
         let older_than = Duration::try_from_secs_f64(older_than).unwrap_or(Duration::MAX);
-        let removed = interruptible_here(py, cancel, |stopped| sweep(root, older_than, stopped))?;
+        let within = root_of(within);
+        let removed = interruptible_here(py, cancel, |stopped| sweep(&within, root, older_than, stopped))?;
         Ok(removed.iter().map(|path| PyBytes::new(py, path)).collect())
     })
 }

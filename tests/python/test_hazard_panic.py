@@ -174,7 +174,7 @@ WITHOUT_WORK = {
 }
 
 
-WRITE: dict[str, Any] = {"durable": False, "mode": None, "follow_symlinks": True, "cancel": None}
+WRITE: dict[str, Any] = {"durable": False, "mode": None, "follow_symlinks": True, "within": None, "cancel": None}
 
 
 def entries(tree: Path) -> dict[str, Callable[[], object]]:
@@ -225,7 +225,7 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "hash_file": lambda: _core.hash_file(path, strategy="auto", cancel=None),
         "write_file": lambda: _core.write_file(path, b"needle", **WRITE, expected_blake3=None, break_hard_links=False),
         "append_file": lambda: _core.append_file(path, b"needle", **WRITE),
-        "sweep_temp_files": lambda: _core.sweep_temp_files(os.fsencode(tree), older_than=0, cancel=None),
+        "sweep_temp_files": lambda: _core.sweep_temp_files(os.fsencode(tree), older_than=0, within=None, cancel=None),
         "counters": _core.counters,
         "no_more_reminders": _core.no_more_reminders,
         "rows": lambda: _core.rows(batch),

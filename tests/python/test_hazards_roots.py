@@ -44,7 +44,7 @@ ESCAPES = [
     "\udcff/../../secret",
 ]
 # The arguments that name what is on disk.
-PATHS = ("path", "source")
+PATHS = ("path", "source", "root")
 
 
 def write_roots(top: Path) -> Path:
@@ -228,6 +228,56 @@ def test_a_root_must_be_a_folder_that_is_there(roots: Path) -> None:
         vfo.read_file("file", within=roots / "file")
 
 
+def everything_in(folder: Path) -> list[str]:
+    """The names and contents of all that lies outside of the root."""
+    files = [path for path in sorted(folder.rglob("*")) if "root" not in path.relative_to(folder).parts]
+    return [f"{path} {path.read_bytes() if path.is_file() else path.lstat().st_mode}" for path in files]
+
+
+WRITES: dict[str, Callable[..., object]] = {
+    "write_file_atomic": lambda path, **options: vfo.write_file_atomic(path, "new", **options),
+    "append_file": lambda path, **options: vfo.append_file(path, "new", **options),
+}
+
+
+@pytest.mark.hazard(5)
+@pytest.mark.parametrize("escape", ESCAPES)
+@pytest.mark.parametrize("name", WRITES)
+def test_nothing_is_written_outside(roots: Path, name: str, escape: str) -> None:
+    (roots / "to_new").symlink_to(roots.parent / "new")
+    (roots / "to_new_beside").symlink_to("../new")
+    before = everything_in(roots.parent)
+    for path in (escape, f"{escape}/new", "to_new", "to_new_beside"):
+        with pytest.raises((vfo.OutsideRootError, NotADirectoryError, FileNotFoundError)) as caught:
+            WRITES[name](path, within=roots)
+        assert path == f"{escape}/new" or isinstance(caught.value, vfo.OutsideRootError), path
+    assert everything_in(roots.parent) == before
+    assert not list(roots.rglob(".vfo-*"))
+
+
+@pytest.mark.hazard(5)
+def test_a_link_inside_is_written_through_and_a_link_may_be_replaced(roots: Path) -> None:
+    vfo.write_file_atomic("inside_file", "new", within=roots)
+    assert (roots / "sub" / "deep" / "file").read_text() == "new"
+    assert (roots / "inside_file").is_symlink()
+    (roots / "to_new").symlink_to("sub/new")
+    vfo.append_file("to_new", "begun", within=roots)
+    assert (roots / "sub" / "new").read_text() == "begun"
+    vfo.write_file_atomic("up", "no link any more", follow_symlinks=False, within=roots)
+    assert not (roots / "up").is_symlink()
+    assert (roots.parent / "secret").read_text() == f"{SECRET}\n"
+
+
+@pytest.mark.hazard(5)
+def test_nothing_outside_is_swept(roots: Path) -> None:
+    left = ".vfo-0123456789abcdef01234567.tmp"
+    for folder in (roots.parent / "rootless", roots / "sub"):
+        (folder / left).touch()
+    (roots / "out").symlink_to("../rootless")
+    assert vfo.sweep_temp_files(within=roots, older_than=0) == [f"sub/{left}"]
+    assert (roots.parent / "rootless" / left).exists()
+
+
 @contextmanager
 def flipping(folder: Path, link: Path) -> Iterator[Callable[[], int]]:
     """Swap a folder and a link, at once and without end; gives the number of swaps so far."""
@@ -275,6 +325,39 @@ def race(roots: Path, opens: int) -> dict[str, int]:
                     assert SECRET not in found, "a leak"
         seen["swaps"] = swaps()
     return seen
+
+
+@pytest.mark.hazard(5)
+def test_no_race_writes_outside(roots: Path) -> None:
+    outside = roots.parent / "rootless"
+    (roots / "out").symlink_to("../rootless")
+    before = everything_in(roots.parent)
+    seen = {"written": 0, "refused": 0, "swaps": 0}
+    root = vfo.Root(roots)
+    with flipping(roots / "sub", roots / "out") as swaps:
+        # Which of the two stands there when a write begins is up to the scheduler, and not by halves.
+        for at in range(200_000):
+            if at >= 4_000 and min(seen["written"], seen["refused"]) > 50:
+                break
+            try:
+                if at % 2:
+                    vfo.write_file_atomic("sub/new", str(at), durable=False, within=root)
+                else:
+                    vfo.append_file("sub/log", str(at), durable=False, within=root)
+                seen["written"] += 1
+            except vfo.OutsideRootError:
+                seen["refused"] += 1
+            assert len(os.listdir(outside)) == 1
+        seen["swaps"] = swaps()
+    assert everything_in(roots.parent) == before
+    assert min(seen.values()) > 50, seen
+
+
+@pytest.mark.hazard(4)
+@pytest.mark.hard
+def test_no_race_leads_out_in_400_000_opens(roots: Path, figures: Callable[[str], None]) -> None:
+    seen = race(roots, 400_000)
+    figures(f"hazard 4: {seen['inside']} reads inside and {seen['refused']} refused, {seen['swaps']} swaps, 0 leaks")
 
 
 @pytest.mark.hazard(4)

@@ -5,7 +5,7 @@
 //! folder's lock alone, so that they neither mix with each other nor fall between another writer's check and rename.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 
@@ -15,7 +15,7 @@ use super::{Content, NEW_FILE_MODE, Written, attributes, cancelled, not_committe
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::content::Stopped;
-use crate::io::root::{FileKind, status_of};
+use crate::io::root::{FileKind, Root, status_of};
 
 /// How often the file may come and go while it is opened.
 const TRIES: usize = 8;
@@ -31,20 +31,20 @@ pub struct AppendOptions {
     pub follow_symlinks: bool,
 }
 
-/// Puts `content` at the end of the file `path`, relative to `at`; makes the file if there is none.
+/// Puts `content` at the end of the file to which `path` leads from `root`; makes the file if there is none.
 ///
 /// # Errors
 /// As [`super::write_file`], without conflicts; [`ErrorKind::Io`] if a part of the content stands in the file and could
 /// not be cut off again.
 pub fn append_file(
-    at: BorrowedFd<'_>,
+    root: &Root,
     path: &[u8],
     content: &(impl Content + ?Sized),
     options: &AppendOptions,
     stopped: Stopped<'_>,
 ) -> Result<Written> {
     for _ in 0..TRIES {
-        let target = Target::find(at, path, options.follow_symlinks)?;
+        let target = Target::find(root, path, options.follow_symlinks)?;
         // All names of a file of several see what is appended to it.
         target.refuse_unfit(false, true)?;
         let lock = FolderLock::take(target.folder(), true, path, stopped)?;

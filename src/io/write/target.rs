@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::io::root::{self, FileKind, FileStatus};
+use crate::error::{Error, ErrorKind, OutsideRoot, Result};
+use crate::io::root::{self, FileKind, FileStatus, FolderUse, Root};
 
 /// How many links a path may lead through, which is the system's own bound.
 const MOST_HOPS: usize = 40;
@@ -31,27 +31,27 @@ pub struct Target {
 }
 
 impl Target {
-    /// Finds where `path`, relative to `at`, leads.
+    /// Finds where `path` leads from `root`.
     ///
     /// With `follow` a link in the last place is read and its own target is found, there or not; without, the link
     /// itself is the target. Links before the last place are always followed.
     ///
     /// # Errors
-    /// [`ErrorKind::PathNotFound`] without the folder, [`ErrorKind::Argument`] for a path that names a folder, and
-    /// [`ErrorKind::NotCommitted`] for everything else that the system reports.
-    pub fn find(at: BorrowedFd<'_>, path: &[u8], follow: bool) -> Result<Self> {
+    /// [`ErrorKind::PathNotFound`] without the folder, [`ErrorKind::Argument`] for a path that names a folder,
+    /// [`ErrorKind::OutsideRoot`], and [`ErrorKind::NotCommitted`] for everything else that the system reports.
+    pub fn find(root: &Root, path: &[u8], follow: bool) -> Result<Self> {
         if path.is_empty() || path.contains(&0) {
             return Err(Error::argument("path", "expected a path, got an empty one or one that holds a NUL byte"));
         }
-        let mut reached: Option<(OwnedFd, bool)> = None;
-        let mut rest = path.to_vec();
+        let mut reached: Option<Place> = None;
+        let mut rest = root.relative(path).map_err(|error| failed("write", path, error))?.to_vec();
         for _ in 0..=MOST_HOPS {
-            let (parent, name) = split(&rest).ok_or_else(|| names_a_folder(path))?;
+            let (parent, name) = split(&rest).ok_or_else(|| not_a_file(root, path))?;
             if reached.is_none() || !parent.is_empty() {
-                let start = reached.as_ref().map_or(at, |(folder, _)| folder.as_fd());
-                reached = Some(open_folder(start, parent).map_err(|error| failed("open its folder", path, error))?);
+                let entered = Place::enter(root, reached.as_ref(), parent);
+                reached = Some(entered.map_err(|error| failed("open its folder", path, error))?);
             }
-            let Some((folder, readable)) = &reached else { break };
+            let Some(Place { folder, readable, .. }) = &reached else { break };
             let entry = describe(folder.as_fd(), name).map_err(|error| failed("describe", path, error))?;
             match entry {
                 Some(link) if follow && link.kind == FileKind::Symlink => {
@@ -61,7 +61,7 @@ impl Target {
                 }
                 entry => {
                     let (readable_folder, name) = (*readable, name.to_vec());
-                    let folder = reached.map(|(folder, _)| folder);
+                    let folder = reached.map(|place| place.folder);
                     let Some(folder) = folder else { break };
                     return Ok(Self { folder, readable_folder, name, entry, path: path.to_vec() });
                 }
@@ -234,12 +234,23 @@ impl Target {
 /// A failure before anything took effect. A folder that is not there is the caller's mistake, and has its own kind.
 pub(super) fn failed(step: &str, path: &[u8], error: io::Error) -> Error {
     let failure = Error::io(step, path, error);
-    if failure.kind() == ErrorKind::PathNotFound { failure } else { failure.with_kind(ErrorKind::NotCommitted) }
+    match failure.kind() {
+        ErrorKind::PathNotFound | ErrorKind::OutsideRoot => failure,
+        _ => failure.with_kind(ErrorKind::NotCommitted),
+    }
 }
 
 fn names_a_folder(path: &[u8]) -> Error {
     let text = "path: it names a folder; a file's own name is needed to write it";
     Error::io(text, path, Errno::ISDIR).with_kind(ErrorKind::Argument)
+}
+
+/// Why a path cannot name a file; outside of the root, no more is said of it than that.
+fn not_a_file(root: &Root, path: &[u8]) -> Error {
+    match root.status(path, true) {
+        Err(error) if OutsideRoot::is_in(&error) => failed("write", path, error),
+        _ => names_a_folder(path),
+    }
 }
 
 /// The folder's part of a path and the last name; `None` if that names a folder whatever is there.
@@ -249,15 +260,30 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     if matches!(name, b"" | b"." | b"..") { None } else { Some((parent, name)) }
 }
 
-fn open_folder(at: BorrowedFd<'_>, path: &[u8]) -> io::Result<(OwnedFd, bool)> {
-    match root::open_folder(at, path, true) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let path = if path.is_empty() { b"." } else { path };
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let folder = rustix::io::retry_on_intr(|| rustix::fs::openat(at, path, flags, Mode::empty()))?;
-            Ok((folder, false))
+/// A folder on the way to a target.
+struct Place {
+    folder: OwnedFd,
+    readable: bool,
+    /// Its path from the root, from where what a link says is resolved again if the root confines.
+    path: Vec<u8>,
+}
+
+impl Place {
+    fn enter(root: &Root, from: Option<&Self>, parent: &[u8]) -> io::Result<Self> {
+        let parent = if parent.is_empty() { b"." } else { parent };
+        let path = [from.map_or(b"".as_slice(), |from| &from.path), parent, b"/"].concat();
+        let open = |purpose| match from {
+            Some(from) if !root.is_confined() => root::open_folder_from(from.folder.as_fd(), parent, purpose),
+            // As the system has it when it reads through the link.
+            Some(_) if parent.starts_with(b"/") => Err(OutsideRoot.into()),
+            _ => root.open_folder(&path, purpose, true),
+        };
+        match open(FolderUse::Listing) {
+            Err(error) if error.raw_os_error() == Some(Errno::ACCESS.raw_os_error()) => {
+                Ok(Self { folder: open(FolderUse::Passing)?, readable: false, path })
+            }
+            folder => Ok(Self { folder: folder?, readable: true, path }),
         }
-        folder => Ok((folder?, true)),
     }
 }
 
@@ -293,7 +319,7 @@ mod tests {
     use std::path::Path;
 
     fn find(path: &Path, follow: bool) -> Result<Target> {
-        Target::find(CWD, path.as_os_str().as_bytes(), follow)
+        Target::find(&Root::free(), path.as_os_str().as_bytes(), follow)
     }
 
     #[test]

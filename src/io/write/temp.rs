@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::rand::GetRandomFlags;
 
 use super::target::Target;
-use crate::io::root::{self, FileKind};
+use crate::io::root::{self, FileKind, FolderUse, Root};
 
 const PREFIX: &[u8] = b".vfo-";
 const SUFFIX: &[u8] = b".tmp";
@@ -105,21 +105,18 @@ pub enum Swept {
     Left,
 }
 
-/// Removes the temporary file `path`, relative to `at`, if no writer holds it.
+/// Removes the temporary file to which `path` leads from `root`, if no writer holds it.
 ///
 /// # Errors
 /// Whatever the system reports; also where files cannot be locked, because nobody can know there.
-pub fn remove_abandoned(
-    at: BorrowedFd<'_>,
-    path: &[u8],
-    is_old: &dyn Fn(&root::FileStatus) -> bool,
-) -> io::Result<Swept> {
+pub fn remove_abandoned(root: &Root, path: &[u8], is_old: &dyn Fn(&root::FileStatus) -> bool) -> io::Result<Swept> {
     let cut = memchr::memrchr(b'/', path).map_or(0, |at| at + 1);
     let (parent, name) = path.split_at(cut);
     if !is_temp_name(name) {
         return Ok(Swept::Left);
     }
-    let folder = root::open_folder(at, parent, true)?;
+    let parent = if parent.is_empty() { b"." } else { parent };
+    let folder = root.open_folder(parent, FolderUse::Passing, true)?;
     let file = match root::open_content(folder.as_fd(), name, false) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swept::Left),
         file => file?,
@@ -151,7 +148,6 @@ fn lock(file: BorrowedFd<'_>) -> rustix::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::CWD;
     use std::os::unix::ffi::OsStrExt;
 
     #[test]
@@ -175,7 +171,7 @@ mod tests {
     fn only_what_nobody_holds_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        let target = Target::find(CWD, path.as_os_str().as_bytes(), true).unwrap();
+        let target = Target::find(&Root::free(), path.as_os_str().as_bytes(), true).unwrap();
         let held = TempFile::create(&target, 0o600).unwrap();
         let held_path = dir.path().join(std::ffi::OsStr::from_bytes(&held.name));
         let left_path = dir.path().join(".vfo-0123456789abcdef01234567.tmp");
@@ -183,7 +179,7 @@ mod tests {
         std::fs::write(&left_path, b"x").unwrap();
         std::fs::create_dir(&folder_path).unwrap();
         let sweep = |path: &std::path::Path, is_old: bool| {
-            remove_abandoned(CWD, path.as_os_str().as_bytes(), &|_| is_old).unwrap()
+            remove_abandoned(&Root::free(), path.as_os_str().as_bytes(), &|_| is_old).unwrap()
         };
         assert_eq!(sweep(&held_path, true), Swept::Left);
         assert_eq!(sweep(&folder_path, true), Swept::Left);

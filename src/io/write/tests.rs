@@ -1,13 +1,13 @@
 use super::*;
 use crate::io::hash::{hash_bytes_hex, hash_hex};
-use rustix::fs::CWD;
+use crate::io::root::Root;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 fn write(path: &Path, content: &[u8], options: &WriteOptions) -> Result<Written> {
-    write_file(CWD, path.as_os_str().as_bytes(), content, options, &|| false)
+    write_file(&Root::free(), path.as_os_str().as_bytes(), content, options, &|| false)
 }
 
 fn expecting(content: &[u8]) -> WriteOptions {
@@ -78,14 +78,14 @@ fn a_change_after_the_check_is_a_conflict() {
     for (meddled, is_conflict) in [(b"OLD", true), (b"old", false)] {
         std::fs::write(&path, b"old").unwrap();
         let bytes = path.as_os_str().as_bytes();
-        let result = write_file(CWD, bytes, &Meddling(&path, meddled), &expecting(b"old"), &|| false);
+        let result = write_file(&Root::free(), bytes, &Meddling(&path, meddled), &expecting(b"old"), &|| false);
         assert_eq!(result.map_err(|error| error.kind()).err(), is_conflict.then_some(ErrorKind::Conflict));
         assert_eq!(std::fs::read(&path).unwrap(), if is_conflict { meddled } else { b"new" });
         assert_eq!(names(dir.path()).len(), 1);
     }
     let absent = WriteOptions { expected: Some(Expected::Absent), ..WriteOptions::default() };
     std::fs::remove_file(&path).unwrap();
-    let result = write_file(CWD, path.as_os_str().as_bytes(), &Meddling(&path, b"mine"), &absent, &|| false);
+    let result = write_file(&Root::free(), path.as_os_str().as_bytes(), &Meddling(&path, b"mine"), &absent, &|| false);
     assert_eq!(result.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!((std::fs::read(&path).unwrap(), names(dir.path()).len()), (b"mine".to_vec(), 1));
 }
@@ -130,7 +130,7 @@ fn a_stopped_write_leaves_nothing() {
     };
     let content = vec![1; 4 * PIECE_BYTES];
     let options = WriteOptions { durable: false, ..WriteOptions::default() };
-    let error = write_file(CWD, path.as_os_str().as_bytes(), &content[..], &options, &stopped).unwrap_err();
+    let error = write_file(&Root::free(), path.as_os_str().as_bytes(), &content[..], &options, &stopped).unwrap_err();
     assert_eq!((error.kind(), looks.get()), (ErrorKind::Cancelled, 3));
     assert_eq!((std::fs::read(&path).unwrap(), names(dir.path()).len()), (b"old".to_vec(), 1));
 }
@@ -153,6 +153,6 @@ fn a_temporary_file_that_was_removed_is_made_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     let content = Swept(dir.path(), std::cell::Cell::new(0));
-    write_file(CWD, path.as_os_str().as_bytes(), &content, &WriteOptions::default(), &|| false).unwrap();
+    write_file(&Root::free(), path.as_os_str().as_bytes(), &content, &WriteOptions::default(), &|| false).unwrap();
     assert_eq!((std::fs::read(&path).unwrap(), content.1.get()), (b"new".to_vec(), 3));
 }
