@@ -203,7 +203,7 @@ def sweep_temp_files(root: bytes, *, older_than: float, within: Root | None, can
     """Remove what killed writers left below a folder; the paths of what was removed."""
 
 def counters() -> dict[str, int]:
-    """What this process has done so far: folders listed, files described, files opened, bytes read."""
+    """What this process has done so far: folders listed, files described, opened and mapped, bytes read, faults."""
 
 def fail_once(
     point: Literal[

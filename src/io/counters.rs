@@ -34,13 +34,20 @@ pub static FILES_OPENED: Counter = Counter::new();
 /// Bytes of content handed to search, hash or caller.
 pub static BYTES_READ: Counter = Counter::new();
 
+/// Files mapped into memory.
+pub static FILES_MAPPED: Counter = Counter::new();
+/// Faults in maps whose file had lost the page.
+pub static FAULTS_CAUGHT: Counter = Counter::new();
+
 /// All counts, by name.
 #[must_use]
-pub fn all() -> [(&'static str, u64); 4] {
+pub fn all() -> [(&'static str, u64); 6] {
     [
         ("folders_listed", FOLDERS_LISTED.get()),
         ("files_described", FILES_DESCRIBED.get()),
         ("files_opened", FILES_OPENED.get()),
         ("bytes_read", BYTES_READ.get()),
+        ("files_mapped", FILES_MAPPED.get()),
+        ("faults_caught", FAULTS_CAUGHT.get()),
     ]
 }

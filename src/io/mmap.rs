@@ -12,7 +12,8 @@
 //! Before each map the system is asked whose action is in force; if it is not ours, ours goes on top and remembers the
 //! other. A fault outside our ranges puts the other action back and returns, so that the instruction faults again, under
 //! its owner. (Calling the other's handler from ours would loop for ever with handlers that end by raising the signal
-//! again.) A signal that somebody sent, or a second fault that is not ours, gets the system's default action.
+//! again.) A signal that somebody sent is raised again under the other action, or left alone where that ignores it. The
+//! second that is not ours gets the system's default action, so that nothing goes round in a circle.
 //!
 //! Nothing here takes a lock, so a child that was forked in the middle of anything can go on mapping files.
 //!
@@ -30,6 +31,8 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering}
 use std::{mem, ptr};
 
 use memmap2::{Mmap, MmapOptions};
+
+use super::counters;
 
 /// How many maps may exist at once; more than there will be workers. A file that finds no slot is read instead.
 const SLOTS: usize = 1024;
@@ -75,7 +78,9 @@ impl MappedFile {
         // SAFETY: a mapping of a file may change under its reader and may vanish. The first is allowed for by everyone
         // who is handed these bytes (see the contract above), the second is what the registered range is for.
         let map = unsafe { MmapOptions::new().len(bytes).map(&file) }.ok()?;
-        slot.guard(map.as_ptr() as usize, bytes).then_some(Self { slot, map })
+        let guarded = slot.guard(map.as_ptr() as usize, bytes).then_some(Self { slot, map })?;
+        counters::FILES_MAPPED.add(1);
+        Some(guarded)
     }
 
     /// The bytes of the file, as long as [`Self::intact`] says so after they were looked at.
@@ -194,13 +199,16 @@ extern "C" fn on_bus_error(_signal: libc::c_int, info: *mut libc::siginfo_t, _co
     // restored, because the interrupted code may be about to read it.
     unsafe {
         let errno = *libc::__errno_location();
-        if (*info).si_code <= 0 {
-            fall_back(ptr::null());
-            // A sent signal does not come again by itself, as a fault does.
-            libc::raise(libc::SIGBUS);
-        } else if !give_zeros((*info).si_addr() as usize) {
-            let other = if HANDED_ON.swap(true, Ordering::SeqCst) { ptr::null() } else { OTHER.load(Ordering::SeqCst) };
-            fall_back(other);
+        let was_sent = (*info).si_code <= 0;
+        let other = || OTHER.load(Ordering::SeqCst).cast_const();
+        if was_sent && other().as_ref().is_some_and(|other| other.sa_sigaction == libc::SIG_IGN) {
+            // Who ignores the signal goes on; under its own action the next fault in a map would kill it.
+        } else if was_sent || !give_zeros((*info).si_addr() as usize) {
+            fall_back(if HANDED_ON.swap(true, Ordering::SeqCst) { ptr::null() } else { other() });
+            if was_sent {
+                // It does not come again by itself, as a fault does.
+                libc::raise(libc::SIGBUS);
+            }
         }
         *libc::__errno_location() = errno;
     }
@@ -216,6 +224,7 @@ fn give_zeros(address: usize) -> bool {
             continue;
         }
         lost.store(true, Ordering::SeqCst);
+        counters::FAULTS_CAUGHT.add(1);
         // On 64-bit systems these fit; elsewhere the range came from addresses of this width.
         #[allow(clippy::cast_possible_truncation)]
         let (start, len) = (first as usize * UNIT, units as usize * UNIT);
@@ -263,10 +272,36 @@ mod tests {
         assert_eq!((map.intact(), other.intact()), (false, true));
     }
 
+    /// A process that ignores the signal goes on ignoring it, and its maps stay guarded; tried in a child.
+    #[test]
+    fn a_sent_signal_that_is_ignored_changes_nothing() {
+        const ROLE: &str = "VESPERA_TEST_IGNORED_BUS_ERROR";
+        if std::env::var_os(ROLE).is_none() {
+            let name = "io::mmap::tests::a_sent_signal_that_is_ignored_changes_nothing";
+            let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+            let output = child.args([name, "--exact"]).env(ROLE, "child").output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            return;
+        }
+        // SAFETY: no memory is involved.
+        unsafe { libc::signal(libc::SIGBUS, libc::SIG_IGN) };
+        let (file, map) = mapped(4096);
+        for _ in 0..3 {
+            // SAFETY: no memory is involved.
+            unsafe { libc::raise(libc::SIGBUS) };
+        }
+        file.set_len(0).unwrap();
+        assert_eq!(std::hint::black_box(map.bytes())[0], 0);
+        assert!(!map.intact());
+    }
+
     /// Another program's bus error, and one that was sent, end the process as if we were not there; tried in a child.
     #[test]
     fn what_is_not_ours_still_ends_the_process_by_its_signal() {
         const ROLE: &str = "VESPERA_TEST_BUS_ERROR";
+        // Rust's own action, which a test has and Python has not, takes the first signal that was sent for nothing.
+        // SAFETY: no memory is involved.
+        unsafe { libc::signal(libc::SIGBUS, libc::SIG_DFL) };
         match std::env::var(ROLE).as_deref() {
             Ok("fault") => {
                 let _ours = mapped(4096);

@@ -5,6 +5,12 @@
 //!
 //! All calls are of the stable ABI: `PyUnicode_Resize` makes room in a string that nobody else has seen, and for a
 //! string of ASCII `PyUnicode_AsUTF8AndSize` gives the place of the characters themselves.
+//!
+//! # The contract of the unsafe code
+//!
+//! This is the only file with unsafe code in this room. The place of the characters is written to only through
+//! `&mut self`, while this holds the one reference to the string, whose length was compared with the room asked for.
+#![allow(unsafe_code)]
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -19,7 +25,6 @@ pub struct UnwrittenString {
 }
 
 // SAFETY: the place belongs to the string, which is held alone and is not moved or freed before this is.
-#[allow(unsafe_code)]
 unsafe impl Send for UnwrittenString {}
 
 impl UnwrittenString {
@@ -29,7 +34,6 @@ impl UnwrittenString {
         // Two characters: the strings of one or none are shared by everybody.
         // SAFETY: the pointer is owned and of a new string; `PyUnicode_Resize` owns and replaces it, or takes it away
         // and leaves NULL with an exception. The length is asked for and compared, so the place has room for it.
-        #[allow(unsafe_code)]
         unsafe {
             let mut string = ffi::PyUnicode_FromStringAndSize(c"--".as_ptr(), 2);
             if !string.is_null() && ffi::PyUnicode_Resize(&raw mut string, wanted) != 0 {
@@ -47,10 +51,7 @@ impl UnwrittenString {
     pub fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: the place holds so many bytes and nobody else knows it. The allocator is the interpreter's, so to Rust
         // what lies there has some value, whatever it is.
-        #[allow(unsafe_code)]
-        unsafe {
-            std::slice::from_raw_parts_mut(self.place, self.length)
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.place, self.length) }
     }
 
     /// The string, if all that was written is ASCII.

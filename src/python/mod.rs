@@ -18,14 +18,31 @@ mod stream;
 mod values;
 mod writes;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+
+/// Classes and errors are made once in a process, so a second interpreter would be handed objects of the first, and the
+/// first would be left with those of a second that has ended.
+fn refuse_other_interpreters(py: Python<'_>) -> PyResult<()> {
+    // The module's name changed in Python 3.13; where there is none, there can be no second interpreter.
+    for name in ["_interpreters", "_xxsubinterpreters"] {
+        let Ok(interpreters) = py.import(name) else { continue };
+        if !interpreters.call_method0("get_current")?.eq(interpreters.call_method0("get_main")?)? {
+            let text = "vespera_file_ops works in the main interpreter only: call it there, or in a process of its own";
+            return Err(PyImportError::new_err(text));
+        }
+        break;
+    }
+    Ok(())
+}
 
 /// The extension module.
 ///
 /// # Errors
-/// If a class cannot be added.
+/// In another interpreter than the main one, and if a class cannot be added.
 #[pymodule]
 pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    refuse_other_interpreters(module.py())?;
     module.add_class::<options::PyCancelToken>()?;
     module.add_class::<root::PyRoot>()?;
     module.add_class::<request::PyRequest>()?;

@@ -17,8 +17,11 @@ fd = os.open(path, os.O_RDWR)
 size = os.fstat(fd).st_size
 content = os.pread(fd, size, 0)
 parent = os.getppid()
+counted, rounds = os.open(path + ".truncations", os.O_RDWR | os.O_CREAT), 0
 print("ready", flush=True)
 while os.getppid() == parent:
+    rounds += 1
+    os.pwrite(counted, b"%d" % (2 * rounds), 0)
     time.sleep(random.random() * 0.06)
     os.ftruncate(fd, size // 2 + 123)
     time.sleep(random.random() * 0.02)
@@ -71,6 +74,8 @@ def truncating(path: Path, *, sparse: bool = False) -> contextlib.AbstractContex
 
     At every moment it holds a beginning of what it held at first, which is why a reader that sees anything else was
     deceived: it is grown by writing. Unless it is `sparse`: then it is grown by truncation, and does hold zeros.
+
+    How often it was cut stands in a file beside it, whose name ends in `.truncations`.
     """
     return _running(_TRUNCATING, str(path), "sparse" if sparse else "dense")
 

@@ -118,8 +118,15 @@ def call():
     while True:
         vfo.scan_hits("needle|[a-f]{3}z", sys.argv[1]).collect()
 
-def interrupted():
-    threading.Thread(target=lambda: (time.sleep(random.uniform(0.001, 0.15)), os.kill(os.getpid(), 2))).start()
+def interrupt(caught):
+    # One that arrives inside a finaliser is printed and forgotten by Python: then another one is sent.
+    pause = random.uniform(0.001, 0.15)
+    while not caught.wait(pause):
+        os.kill(os.getpid(), 2)
+        pause = 1
+
+def interrupted(caught):
+    threading.Thread(target=interrupt, args=[caught]).start()
     # Polars raises it twice, the second time anywhere.
     for attempt in (call, time.sleep):
         try:
@@ -129,11 +136,13 @@ def interrupted():
 
 vfo.search_files("needle", sys.argv[1])
 for _ in range(int(sys.argv[2])):
+    caught = threading.Event()
     try:
-        interrupted()
+        interrupted(caught)
         time.sleep(0.05)
     except KeyboardInterrupt:
         pass
+    caught.set()
     print("stayed" if threads_after(1) else "ended", flush=True)
 """
 )
