@@ -3,6 +3,7 @@
 #   make demo     build without the test tools, then show hits, files and a join of both for this repository
 #   make test     every test, Rust and Python
 #   make test-hard  what needs root, a loop device or minutes, with figures (VESPERA_CHURN_SECONDS=60 makes it shorter)
+#   make fuzz     globs, ignore files, decoding and paths under libFuzzer, FUZZ_SECONDS=600 each; needs g++
 #   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
 #   make kernels  the walk, the readers, the search and the tables one by one (see benches/kernels.rs)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
@@ -28,7 +29,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.r
 # Several Rust tests start threads and count descriptors: nextest runs each in its own process.
 RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 
-.PHONY: demo test test-rust test-python test-hard bench kernels lint build owner clean
+.PHONY: demo test test-rust test-python test-hard fuzz bench kernels lint build owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -46,6 +47,23 @@ test-hard: export VESPERA_CHURN_SECONDS ?= 3600
 # TESTS=tests/python/test_x.py runs the hard tests of one file.
 test-hard: build $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -m hard $(TESTS)
+
+# The coverage that libFuzzer steers by is a pass of the compiler that stable Rust has but does not show.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= rules decoding paths
+FUZZ_FOLDER = $(CARGO_TARGET_DIR)/fuzz
+FUZZ_HOST = $(shell rustc -vV | sed -n 's/host: //p')
+FUZZ_FLAGS := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table \
+  trace-compares) --cfg=fuzzing
+fuzz:
+	cd tests/fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR="$(FUZZ_FOLDER)" \
+	  cargo build --release --target $(FUZZ_HOST) $(CARGO_FLAGS)
+	@for target in $(FUZZ_TARGETS); do \
+	  mkdir -p "$(FUZZ_FOLDER)/corpus/$$target"; echo "== $$target"; \
+	  "$(FUZZ_FOLDER)/$(FUZZ_HOST)/release/$$target" -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+	    -max_len=4096 -print_final_stats=1 -verbosity=0 -print_funcs=0 -artifact_prefix="$(FUZZ_FOLDER)/$$target-" \
+	    "$(FUZZ_FOLDER)/corpus/$$target"; \
+	done
 
 bench: build $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python benches/bench.py
