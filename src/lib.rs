@@ -7,10 +7,12 @@
 //! - [`io`]: a path becomes bytes, and bytes become a path.
 //! - [`search`]: a root becomes files, and files become hits.
 //! - [`table`]: rows become Arrow.
+//! - [`edit`]: matches in a file are replaced.
 //! - [`scan`]: the one pipeline: walk, read, operate, table.
 //! - [`sweep`]: what killed writers left behind is removed.
 //! - `python`: the Python face (feature `python`).
 
+pub mod edit;
 pub mod error;
 pub mod fail_point;
 pub mod io;

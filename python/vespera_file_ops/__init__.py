@@ -21,6 +21,7 @@ from . import forks as _forks
 if TYPE_CHECKING:
     from ._core import CancelToken, Root
     from ._core import __version__ as __version__
+    from .edits import replace_in_file
     from .errors import (
         AccessDeniedError,
         ArgumentError,
@@ -81,6 +82,7 @@ __all__ = [
     "read_file_chunks",
     "read_file_lines",
     "read_file_string",
+    "replace_in_file",
     "scan_coverage",
     "scan_files",
     "scan_hits",
@@ -111,6 +113,7 @@ _HOMES = {
     "read_file_chunks": "files",
     "read_file_lines": "files",
     "read_file_string": "files",
+    "replace_in_file": "edits",
     "scan_coverage": "scan",
     "scan_files": "scan",
     "scan_hits": "scan",

@@ -202,6 +202,9 @@ def append_file(
 def sweep_temp_files(root: bytes, *, older_than: float, within: Root | None, cancel: CancelToken | None) -> list[bytes]:
     """Remove what killed writers left below a folder; the paths of what was removed."""
 
+def replace_in_file(path: bytes, options: dict[str, object]) -> Batches:
+    """Replace the matches of patterns in a file: the edits table."""
+
 def counters() -> dict[str, int]:
     """What this process has done so far: folders listed, files described, opened and mapped, bytes read, faults."""
 

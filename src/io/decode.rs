@@ -6,6 +6,8 @@
 //!
 //! A byte order mark decides over a given encoding, as it does in ripgrep: the file knows better than its reader.
 
+mod encode;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 

@@ -80,7 +80,8 @@ impl<'py> Arguments<'_, 'py> {
         }
     }
 
-    fn text(&self, name: &str) -> PyResult<Option<String>> {
+    /// A text.
+    pub fn text(&self, name: &str) -> PyResult<Option<String>> {
         let Some(value) = self.given(name)? else { return Ok(None) };
         match value.cast::<PyString>() {
             Ok(text) => Ok(Some(text.to_str()?.to_owned())),
@@ -88,7 +89,8 @@ impl<'py> Arguments<'_, 'py> {
         }
     }
 
-    fn texts(&self, name: &str) -> PyResult<Vec<String>> {
+    /// Several texts.
+    pub fn texts(&self, name: &str) -> PyResult<Vec<String>> {
         let Some(value) = self.given(name)? else { return Ok(Vec::new()) };
         value.extract().map_err(|_| Self::wrong(name, "a str or a list of str", &value))
     }
@@ -185,8 +187,8 @@ impl<'py> Arguments<'_, 'py> {
         Ok(Thresholds { forced: self.word("strategy", None, &strategies())?, ..defaults })
     }
 
-    /// Everything about what to look for.
-    pub fn search_options(&self) -> PyResult<SearchOptions> {
+    /// The patterns, and how they match.
+    pub fn pattern_options(&self) -> PyResult<PatternOptions> {
         let case = match self.given("ignore_case")? {
             None => CaseMatching::Sensitive,
             Some(value) => match (value.cast::<PyBool>(), value.extract::<String>()) {
@@ -200,23 +202,24 @@ impl<'py> Arguments<'_, 'py> {
                 _ => return Err(Self::wrong("ignore_case", "True, False or \"smart\"", &value)),
             },
         };
-        let patterns = PatternOptions {
+        Ok(PatternOptions {
             patterns: self.texts("patterns")?,
             fixed_strings: self.flag("fixed_strings", false)?,
             case,
             whole_word: self.flag("whole_word", false)?,
             multiline: self.flag("multiline", false)?,
-        };
+        })
+    }
+
+    /// Everything about what to look for.
+    pub fn search_options(&self) -> PyResult<SearchOptions> {
+        let patterns = self.pattern_options()?;
         let as_size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         Ok(SearchOptions {
             patterns,
             invert_match: self.flag("invert_match", false)?,
             encoding: self.encoding("encoding")?,
-            binary: self.word(
-                "binary",
-                BinaryFiles::Stop,
-                &[("stop", BinaryFiles::Stop), ("search", BinaryFiles::Search)],
-            )?,
+            binary: self.binary()?,
             context: self.count("context", 0)?.map_or(0, as_size),
             captures: self.flag("captures", false)?,
             raw_bytes: self.flag("raw_bytes", false)?,
@@ -226,7 +229,13 @@ impl<'py> Arguments<'_, 'py> {
         })
     }
 
-    fn encoding(&self, name: &str) -> PyResult<EncodingChoice> {
+    /// What happens at a NUL.
+    pub fn binary(&self) -> PyResult<BinaryFiles> {
+        self.word("binary", BinaryFiles::Stop, &[("stop", BinaryFiles::Stop), ("search", BinaryFiles::Search)])
+    }
+
+    /// How bytes are read as text.
+    pub fn encoding(&self, name: &str) -> PyResult<EncodingChoice> {
         match self.text(name)? {
             None => Ok(EncodingChoice::Auto),
             Some(label) => EncodingChoice::parse(&label).map_err(|error| raised(&error)),

@@ -7,6 +7,7 @@
 mod batch;
 pub mod column;
 pub mod coverage;
+pub mod edits;
 pub mod files;
 pub mod hits;
 pub mod lines;

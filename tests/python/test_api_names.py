@@ -41,7 +41,7 @@ def test_every_name_comes_from_the_module_that_the_type_checker_is_told() -> Non
 
 
 def test_every_public_function_of_a_module_is_public() -> None:
-    for module in ("scan", "streams", "searches", "listing", "explanation", "files", "errors", "writes"):
+    for module in ("scan", "streams", "searches", "listing", "explanation", "files", "errors", "edits", "writes"):
         assert set(import_module(f"vespera_file_ops.{module}").__all__) <= set(vfo.__all__), module
 
 

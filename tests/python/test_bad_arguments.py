@@ -28,6 +28,9 @@ CALLS: dict[str, Call] = {
     "read_file_chunks": lambda **bad: vfo.read_file_chunks(**{"path": "README.md", **bad}),
     "read_file_lines": lambda **bad: vfo.read_file_lines(**{"path": "README.md", **bad}),
     "read_file_string": lambda **bad: vfo.read_file_string(**{"path": "README.md", **bad}),
+    "replace_in_file": lambda **bad: vfo.replace_in_file(
+        **{"path": "README.md", "pattern": "a", "replacement": "b", "dry_run": True, **bad}
+    ),
     "scan_coverage": lambda **bad: vfo.scan_coverage(**{"pattern": "a", **bad}),
     "scan_files": lambda **bad: vfo.scan_files(**bad),
     "scan_hits": lambda **bad: vfo.scan_hits(**{"pattern": "a", **bad}),
@@ -88,6 +91,9 @@ BAD: dict[str, list[object]] = {
     "expected_blake3": [3, "", "0123", "present", b"absent"],
     "mode": [-1, 0o10000, "0o644", 1.5, True],
     "break_hard_links": ["no", 0],
+    "replacement": [None, 3, b"bytes", [], ["two", "of them"], [3], "$1", "${name}"],
+    "max_replacements": [-1, 0, "3", 1.5, True],
+    "dry_run": ["no", 0],
     "root": [None, 3, 1.5, "", b"", "a\0b", object()],
     "older_than": [-1, "3", None, True, float("nan")],
     # Truth is what counts for a display.

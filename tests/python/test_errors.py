@@ -76,6 +76,7 @@ def test_path_not_found_names_the_path(tmp_path: Path) -> None:
         lambda: vfo.explain(gone),
         lambda: vfo.write_file_atomic(gone / "file", "x"),
         lambda: vfo.append_file(gone / "file", "x"),
+        lambda: vfo.replace_in_file(gone, "x", "y"),
         lambda: vfo.sweep_temp_files(gone),
     ]
     for call in calls:

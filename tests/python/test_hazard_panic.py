@@ -94,6 +94,7 @@ CALLS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("batch", "glob_files", lambda tree: vfo.glob_files(tree, "*.txt")),
     ("writing", "write_file_atomic", lambda tree: vfo.write_file_atomic(tree / "written", "new")),
     ("writing", "write_file_atomic, large", lambda tree: vfo.write_file_atomic(tree / "written", bytearray(LARGE))),
+    ("decoding", "replace_in_file", lambda tree: vfo.replace_in_file(tree / "large", "no such text", "")),
     ("writing", "append_file", lambda tree: vfo.append_file(tree / "appended", "")),
     ("taking", "search", lambda tree: vfo.search("needle", tree)),
     ("taking", "get_file_info", lambda tree: vfo.get_file_info(small_file(tree))),
@@ -122,6 +123,9 @@ def test_a_panic_while_writing_leaves_the_file_as_it_was(tmp_path: Path) -> None
     _core.fail_once("writing")
     with pytest.raises(vfo.InternalError, match="fail point"):
         vfo.write_file_atomic(path, b"new")
+    _core.fail_once("writing")
+    with pytest.raises(vfo.InternalError, match="fail point"):
+        vfo.replace_in_file(path, "old", "new")
     for appended in (path, tmp_path / "fresh"):
         _core.fail_once("writing")
         with pytest.raises(vfo.InternalError, match="fail point"):
@@ -225,6 +229,7 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "hash_file": lambda: _core.hash_file(path, strategy="auto", cancel=None),
         "write_file": lambda: _core.write_file(path, b"needle", **WRITE, expected_blake3=None, break_hard_links=False),
         "append_file": lambda: _core.append_file(path, b"needle", **WRITE),
+        "replace_in_file": lambda: _core.replace_in_file(path, {"patterns": ["x"], "replacements": ["y"]}),
         "sweep_temp_files": lambda: _core.sweep_temp_files(os.fsencode(tree), older_than=0, within=None, cancel=None),
         "counters": _core.counters,
         "no_more_reminders": _core.no_more_reminders,

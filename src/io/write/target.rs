@@ -96,22 +96,32 @@ impl Target {
         describe(self.folder(), &self.name)
     }
 
+    /// Refuses what has no content: folders, links that are not followed, pipes, devices.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`].
+    pub fn refuse_other_kinds(&self) -> Result<()> {
+        match self.entry.map(|entry| entry.kind) {
+            None | Some(FileKind::File) => Ok(()),
+            Some(FileKind::Dir) => Err(names_a_folder(&self.path)),
+            Some(other) => {
+                let text = format!("path: a {} cannot be written to; only regular files are", other.as_str());
+                Err(Error::new(ErrorKind::Argument, text).with_path(&self.path))
+            }
+        }
+    }
+
     /// Refuses what must not be replaced or written to.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] for what is no regular file (a link that is not followed may be `replaceable`), and for a
+    /// As [`Self::refuse_other_kinds`] (a link that is not followed may be `replaceable`); [`ErrorKind::Argument`] for a
     /// file of several names unless `break_hard_links`; [`ErrorKind::AccessDenied`] for one that may not be written.
     pub fn refuse_unfit(&self, replaceable_link: bool, break_hard_links: bool) -> Result<()> {
         let Some(entry) = &self.entry else { return Ok(()) };
-        match entry.kind {
-            FileKind::File => {}
-            FileKind::Symlink if replaceable_link => return Ok(()),
-            FileKind::Dir => return Err(names_a_folder(&self.path)),
-            other => {
-                let text = format!("path: a {} cannot be written to; only regular files are", other.as_str());
-                return Err(Error::new(ErrorKind::Argument, text).with_path(&self.path));
-            }
+        if replaceable_link && entry.kind == FileKind::Symlink {
+            return Ok(());
         }
+        self.refuse_other_kinds()?;
         if entry.links > 1 && !break_hard_links {
             let text = format!(
                 "path: the file has {} names, and the others would keep the old content; break_hard_links=True \
