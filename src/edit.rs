@@ -8,7 +8,7 @@ mod matches;
 mod replacement;
 
 use std::borrow::Cow;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use arrow_array::RecordBatch;
 use grep_matcher::Captures;
@@ -21,7 +21,7 @@ use crate::fail_point::FailPoint;
 use crate::io::content::{ContentReader, Stopped};
 use crate::io::decode::{EncodingChoice, TextBuffer, TextEncoding, binary_offset};
 use crate::io::hash::Blake3;
-use crate::io::root::{FileStatus, is_known_disk, status_of};
+use crate::io::root::{FileStatus, Root, is_known_disk, status_of};
 use crate::io::strategy::Thresholds;
 use crate::io::write::target::Target;
 use crate::io::write::{self, Content, Observed, PIECE_BYTES, WriteOptions, holds_other};
@@ -79,7 +79,7 @@ pub struct EditOptions {
     pub write: WriteOptions,
 }
 
-/// Replaces the matches in the file `path`, relative to `at`; returns the edits table.
+/// Replaces the matches in the file to which `path` leads from `root`; returns the edits table.
 ///
 /// A file in which nothing changes is not touched.
 ///
@@ -87,13 +87,13 @@ pub struct EditOptions {
 /// As [`write::write_file`] and [`crate::io::whole::read_file`]; [`ErrorKind::Argument`] for a binary file, and for a
 /// replacement that the file's encoding has not.
 pub fn replace_in_file(
-    at: BorrowedFd<'_>,
+    root: &Root,
     path: &[u8],
     rules: &Rules,
     options: &EditOptions,
     stopped: Stopped<'_>,
 ) -> Result<RecordBatch> {
-    let target = Target::find(at, path, options.write.follow_symlinks)?;
+    let target = Target::find(root, path, options.write.follow_symlinks)?;
     if target.entry().is_none() {
         return Err(Error::io("open", path, Errno::NOENT));
     }

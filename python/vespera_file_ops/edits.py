@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from . import _core
 from .errors import ArgumentError
-from .paths import encode_path, text_list
+from .paths import encode_path, encode_within, text_list
 from .request import pattern_list
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from ._core import CancelToken
+    from ._core import CancelToken, Root
     from .paths import PathArgument
 
 __all__ = ["replace_in_file"]
@@ -37,6 +37,7 @@ def replace_in_file(
     durable: bool = True,
     follow_symlinks: bool = True,
     break_hard_links: bool = False,
+    within: Root | PathArgument | None = None,
     cancel: CancelToken | None = None,
 ) -> pl.DataFrame:
     r"""Replace the matches of one pattern or several in a file, whole or not at all; one row a replacement.
@@ -64,6 +65,7 @@ def replace_in_file(
         durable: Return only when the new content survives a loss of power.
         follow_symlinks: Edit what a link leads to. False refuses a link.
         break_hard_links: Edit a file that has other names, which keep the old content; without it that is refused.
+        within: The path starts in this folder, and must not lead outside of it.
         cancel: Stop when `cancel()` is called on it, from any thread; nothing is written then.
 
     Columns:
@@ -78,6 +80,7 @@ def replace_in_file(
         NotCommittedError: A step of the write failed, which the message names: the file is as it was.
         CommittedNotDurableError: The file has its new content, but its folder could not be flushed.
         PathNotFoundError, AccessDeniedError, FileSystemError: The system refused it.
+        OutsideRootError: It leads out of `within`.
         ChangedError: The file changed each time it was read.
         ForkedProcessError: This process was forked from one that had loaded Polars; nothing was written.
         CancelledError: `cancel` stopped it.
@@ -116,6 +119,7 @@ def replace_in_file(
         "durable": durable,
         "follow_symlinks": follow_symlinks,
         "break_hard_links": break_hard_links,
+        "within": encode_within(within),
         "cancel": cancel,
     }
     # Before anything is written: the rows could not be handed over.

@@ -2,7 +2,6 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rustix::fs::CWD;
 
 use super::errors::raised;
 use super::guard::guarded;
@@ -46,8 +45,8 @@ pub fn replace_in_file(py: Python<'_>, path: &[u8], options: &Bound<'_, PyDict>)
             dry_run: given.flag("dry_run", false)?,
             write,
         };
-        let token = PyCancelToken(given.cancel()?);
-        let batch = interruptible_here(py, Some(token), |stopped| replace(CWD, path, &rules, &options, stopped))?;
+        let (token, root) = (PyCancelToken(given.cancel()?), given.within()?);
+        let batch = interruptible_here(py, Some(token), |stopped| replace(&root, path, &rules, &options, stopped))?;
         Ok(PyBatches::new(edits::schema(), vec![batch]))
     })
 }

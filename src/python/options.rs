@@ -132,7 +132,8 @@ impl<'py> Arguments<'_, 'py> {
         }
     }
 
-    fn within(&self) -> PyResult<Root> {
+    /// The root given as `within`, or the free one.
+    pub fn within(&self) -> PyResult<Root> {
         let Some(value) = self.given("within")? else { return Ok(Root::free()) };
         match value.extract::<PyRoot>() {
             Ok(root) => Ok(root_of(Some(root))),

@@ -237,6 +237,7 @@ def everything_in(folder: Path) -> list[str]:
 WRITES: dict[str, Callable[..., object]] = {
     "write_file_atomic": lambda path, **options: vfo.write_file_atomic(path, "new", **options),
     "append_file": lambda path, **options: vfo.append_file(path, "new", **options),
+    "replace_in_file": lambda path, **options: vfo.replace_in_file(path, ".", "new", **options),
 }
 
 
