@@ -3,7 +3,7 @@
 #   make demo     build without the test tools, then show hits, files and a join of both for this repository
 #   make test     every test, Rust and Python
 #   make test-hard  what needs root, a loop device or minutes, with figures (VESPERA_CHURN_SECONDS=60 makes it shorter)
-#   make fuzz     globs, ignore files, decoding and paths under libFuzzer, FUZZ_SECONDS=600 each; needs g++
+#   make fuzz     globs, ignore files, decoding, replacing and paths under libFuzzer, FUZZ_SECONDS=600 each; needs g++
 #   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
 #   make kernels  the walk, the readers, the search and the tables one by one (see benches/kernels.rs)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
@@ -50,7 +50,7 @@ test-hard: build $(VENV)/dev
 
 # The coverage that libFuzzer steers by is a pass of the compiler that stable Rust has but does not show.
 FUZZ_SECONDS ?= 600
-FUZZ_TARGETS ?= rules decoding paths
+FUZZ_TARGETS ?= rules decoding replacement paths
 FUZZ_FOLDER = $(CARGO_TARGET_DIR)/fuzz
 FUZZ_HOST = $(shell rustc -vV | sed -n 's/host: //p')
 FUZZ_FLAGS := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table \
