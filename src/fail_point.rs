@@ -39,11 +39,13 @@ pub enum FailPoint {
     Taking,
     /// A piece of new content is written to a file.
     Writing,
+    /// A watcher looks at what may have changed.
+    Watching,
 }
 
 impl FailPoint {
     /// Every point.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Entry,
         Self::Listing,
         Self::Span,
@@ -57,6 +59,7 @@ impl FailPoint {
         Self::Batch,
         Self::Taking,
         Self::Writing,
+        Self::Watching,
     ];
 
     /// Its name.
@@ -76,6 +79,7 @@ impl FailPoint {
             Self::Batch => "batch",
             Self::Taking => "taking",
             Self::Writing => "writing",
+            Self::Watching => "watching",
         }
     }
 

@@ -10,6 +10,8 @@
 //! - [`edit`]: matches in a file are replaced.
 //! - [`scan`]: the one pipeline: walk, read, operate, table.
 //! - [`sweep`]: what killed writers left behind is removed.
+//! - [`watch`]: what changes in a tree; it looks with the walk and under the options of the scans, so it stands below
+//!   them.
 //! - `python`: the Python face (feature `python`).
 
 pub mod edit;
@@ -22,7 +24,9 @@ pub mod scan;
 pub mod search;
 pub mod sweep;
 pub mod table;
+pub mod watch;
 
 pub use error::{Error, ErrorKind, Result};
 pub use scan::{Scan, ScanRequest};
 pub use table::Table;
+pub use watch::{Watch, WatchRequest, WatchStep};

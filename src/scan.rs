@@ -32,7 +32,7 @@ use arrow_array::RecordBatch;
 
 pub use control::{CancelToken, Reach};
 pub use options::{BinaryFiles, Operation, ScanOptions, SearchOptions, SourceSpec};
-pub use source::normalised;
+pub use source::{Sources, normalised};
 pub use summary::Summary;
 pub use worker::MaskRequest;
 

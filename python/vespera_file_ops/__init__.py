@@ -1,4 +1,4 @@
-"""A file tree is a data frame: walk, read, search, describe, hash and write files, and get a table.
+"""A file tree is a data frame: walk, read, search, describe, hash, write and watch files, and get a table.
 
     >>> import vespera_file_ops as vfo
     >>> vfo.search_files("TODO", "src").select("path", "line_number").rows()
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .scan import scan_coverage, scan_files, scan_hits
     from .searches import search, search_files, search_text
     from .streams import stream_coverage, stream_files, stream_hits
+    from .watching import Watcher, watch
     from .writes import WriteResult, append_file, sweep_temp_files, write_file_atomic
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "Root",
     "SearchResult",
     "VfoError",
+    "Watcher",
     "WriteResult",
     "append_file",
     "compute_file_hash",
@@ -93,6 +95,7 @@ __all__ = [
     "stream_files",
     "stream_hits",
     "sweep_temp_files",
+    "watch",
     "write_file_atomic",
 ]
 
@@ -102,6 +105,7 @@ _HOMES = {
     "CancelToken": "_core",
     "Root": "_core",
     "SearchResult": "result",
+    "Watcher": "watching",
     "WriteResult": "writes",
     "append_file": "writes",
     "compute_file_hash": "files",
@@ -123,6 +127,7 @@ _HOMES = {
     "stream_coverage": "streams",
     "stream_files": "streams",
     "stream_hits": "streams",
+    "watch": "watching",
     "sweep_temp_files": "writes",
     "write_file_atomic": "writes",
 }

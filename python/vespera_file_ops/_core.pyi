@@ -154,6 +154,20 @@ class ChunkIterator:
     def __iter__(self) -> ChunkIterator: ...
     def __next__(self) -> bytes: ...
 
+@final
+class Watch:
+    """A running watcher; it has taken its first look when it is made."""
+
+    def __new__(cls, sources: list[tuple[bytes, bool]], options: dict[str, object]) -> Watch: ...
+    def next(self, timeout: float) -> tuple[Literal["events", "end"], Batches] | None:
+        """The changes of the next look within that many seconds; "end" once it is closed."""
+    def rescan(self) -> None:
+        """Look at everything again."""
+    def fileno(self) -> int:
+        """A descriptor that is readable while `next` would find something."""
+    def close(self) -> None:
+        """End it; whoever waits in `next` is told."""
+
 def read_bytes(path: bytes, *, strategy: str, within: Root | None, cancel: CancelToken | None) -> bytes:
     """The content of a file."""
 
@@ -223,6 +237,7 @@ def fail_once(
         "batch",
         "taking",
         "writing",
+        "watching",
     ],
 ) -> None:
     """Make the next pass of this place panic, to test what a defect of the core does to its host."""

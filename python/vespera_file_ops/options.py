@@ -26,6 +26,7 @@ __all__ = [
     "SearchOptions",
     "StrategyName",
     "WalkOptions",
+    "WatchOptions",
 ]
 
 StrategyName = Literal["auto", "buffered", "mmap", "stream"]
@@ -33,8 +34,8 @@ Texts = str | Iterable[str]
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-class WalkOptions(TypedDict, total=False):
-    """Which entries a scan takes, in which order, and for how long: shared by all scans."""
+class FilterOptions(TypedDict, total=False):
+    """Which entries are taken: shared by all scans and the watcher."""
 
     include: Texts | None
     exclude: Texts | None
@@ -48,10 +49,22 @@ class WalkOptions(TypedDict, total=False):
     one_file_system: bool
     absolute_paths: bool
     within: Root | PathArgument | None
+    cancel: CancelToken | None
+
+
+class WatchOptions(FilterOptions, total=False):
+    """The options of a watcher."""
+
+    debounce: float
+    initial: bool
+
+
+class WalkOptions(FilterOptions, total=False):
+    """Which entries a scan takes, in which order, and for how long: shared by all scans."""
+
     ordered: bool
     threads: int | None
     time_limit: float | None
-    cancel: CancelToken | None
 
 
 class FilesOptions(WalkOptions, total=False):
@@ -102,7 +115,7 @@ class Option(NamedTuple):
     meaning: str
 
 
-_WALK: dict[str, Option] = {
+_FILTER: dict[str, Option] = {
     "include": Option(None, "glob or list", "take only what one of these matches; a folder takes all below it"),
     "exclude": Option(None, "glob or list", "leave out what one of these matches; folders are not entered"),
     "types": Option(None, "str or list", 'take only files of these types, by ripgrep\'s names ("py", "rust", "md")'),
@@ -117,12 +130,19 @@ _WALK: dict[str, Option] = {
     "within": Option(
         None, "Root or folder", "paths start in this folder, and nothing outside of it is reached, whatever leads there"
     ),
+    "cancel": Option(None, "CancelToken", "stop when `cancel()` is called on it, from any thread"),
+}
+_RUN: dict[str, Option] = {
     "ordered": Option(True, "bool", "rows by path, in byte order of its components; False: as they come"),
     "threads": Option(
         None, "int", "at most so many workers, never above 256; None: one a core, up to 30 more for a slow disk"
     ),
     "time_limit": Option(None, "seconds", "stop then, and give what is finished; coverage says `not_reached`"),
-    "cancel": Option(None, "CancelToken", "stop when `cancel()` is called on it, from any thread"),
+}
+_WALK = {**_FILTER, **_RUN}
+_WATCH: dict[str, Option] = {
+    "debounce": Option(0.05, "seconds", "look when it has been quiet for so long, or ten times as long has passed"),
+    "initial": Option(False, "bool", "begin with a frame of what is there, as `created`"),
 }
 _FILES: dict[str, Option] = {
     "blake3": Option(False, "bool", "add the column `blake3`: the hash of a regular file's content, in hexadecimal"),
@@ -153,6 +173,7 @@ _COVERAGE: dict[str, Option] = {
 
 FILES = {**_WALK, **_FILES}
 HITS = {**_SEARCH, **_HITS, **_WALK}
+WATCH = {**_WATCH, **_FILTER}
 COVERAGE = {**_SEARCH, **_COVERAGE, **_WALK}
 COMPLETE = {**_SEARCH, **_HITS, **_COVERAGE, **_WALK}
 

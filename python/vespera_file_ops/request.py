@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .paths import SourceArgument
 
-__all__ = ["ScanRequest", "pattern_list"]
+__all__ = ["ScanRequest", "given_options", "pattern_list"]
 
 # Options that are one text or several.
 _TEXT_LISTS = ("include", "exclude", "types")
@@ -47,12 +47,7 @@ class ScanRequest:
         sources, is_list = encode_sources(argument, source, globs=globs)
         self.table = table
         self.sources = sources
-        self.options: dict[str, object] = {"source_is_list": is_list}
-        for name, value in options.items():
-            if name == "within":
-                value = encode_within(value)  # type: ignore[arg-type]
-            if value is not None:
-                self.options[name] = text_list(name, value) if name in _TEXT_LISTS else value
+        self.options: dict[str, object] = {"source_is_list": is_list, **given_options(options)}
         self.build()
 
     def build(self) -> _core.Request:
@@ -63,6 +58,14 @@ class ScanRequest:
     def asks_for_cut(self) -> bool:
         """Whether the caller limited the number of hits, so that cut files are no surprise."""
         return "max_hits" in self.options or "max_hits_per_file" in self.options
+
+
+def given_options(options: dict[str, object]) -> dict[str, object]:
+    """The options that were given, as the core takes them."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if "within" in given:
+        given["within"] = encode_within(given["within"])  # type: ignore[arg-type]
+    return {name: text_list(name, value) if name in _TEXT_LISTS else value for name, value in given.items()}
 
 
 def pattern_list(pattern: str | Iterable[str]) -> list[str]:

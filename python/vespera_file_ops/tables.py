@@ -1,4 +1,4 @@
-"""The columns of the three tables, as their documentation tells them: name, type and meaning, each written down once.
+"""The columns of the tables, as their documentation tells them: name, type and meaning, each written down once.
 
 The schema itself is the Rust core's; a test compares it with these lists. Rules for every column: text is valid UTF-8
 (bytes that are not become U+FFFD, and the exact ones stand in a `*_bytes` column); counts, sizes, lines and offsets are
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["COVERAGE", "FILES", "HITS", "Column", "column_lines"]
+__all__ = ["COVERAGE", "EVENTS", "FILES", "HITS", "Column", "column_lines"]
 
 
 class Column(NamedTuple):
@@ -91,6 +91,16 @@ COVERAGE = (
     Column("strategy", "String", "how it was read: buffered, mmap or stream"),
     Column("excluded_by", "String", "the rule that left it out: file, line and text"),
     Column("error", "String", "what went wrong, or where it was cut"),
+)
+
+EVENTS = (
+    Column("time", "Datetime", "when it was observed, the same for all rows of a frame"),
+    Column("event", "String", "created, modified, removed, renamed or rescan"),
+    *_PATH,
+    Column("old_path", "String", "the path before, of what was renamed"),
+    Column("kind", "String", "as in the files table; of what was removed, what it was"),
+    Column("size", "Int64", "bytes; of what was removed, when it was last seen"),
+    Column("modified", "Datetime", "when the content changed; likewise"),
 )
 
 

@@ -17,6 +17,7 @@ mod root;
 mod running;
 mod stream;
 mod values;
+mod watching;
 mod writes;
 
 use pyo3::exceptions::PyImportError;
@@ -54,6 +55,7 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<stream::PyTableStream>()?;
     module.add_class::<stream::PyTableStreamIterator>()?;
     module.add_class::<files::PyChunkIterator>()?;
+    module.add_class::<watching::PyWatch>()?;
     module.add_function(wrap_pyfunction!(files::read_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(files::read_string, module)?)?;
     module.add_function(wrap_pyfunction!(files::read_lines, module)?)?;

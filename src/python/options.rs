@@ -110,7 +110,8 @@ impl<'py> Arguments<'_, 'py> {
         }
     }
 
-    fn seconds(&self, name: &str) -> PyResult<Option<Duration>> {
+    /// A length of time.
+    pub fn seconds(&self, name: &str) -> PyResult<Option<Duration>> {
         let Some(value) = self.given(name)? else { return Ok(None) };
         let seconds: f64 = match value.extract() {
             Ok(seconds) if !value.is_instance_of::<PyBool>() => seconds,

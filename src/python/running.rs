@@ -16,7 +16,7 @@ use crate::scan::{MaskRequest, Scan, Step};
 use crate::table::{Projection, Status, Table};
 
 /// The longest wait between two looks at the signals.
-const BOX: Duration = Duration::from_millis(25);
+pub const BOX: Duration = Duration::from_millis(25);
 
 /// The most that an eager call may hold.
 const MOST_EAGER_BYTES: usize = 4 << 30;
@@ -183,7 +183,8 @@ impl PyScan {
     }
 }
 
-fn deadline(timeout: f64) -> Instant {
+/// When a wait of `timeout` seconds ends, an hour from now at the latest.
+pub fn deadline(timeout: f64) -> Instant {
     let timeout = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::from_hours(1));
     Instant::now() + timeout.min(Duration::from_hours(1))
 }

@@ -8,6 +8,7 @@ mod batch;
 pub mod column;
 pub mod coverage;
 pub mod edits;
+pub mod events;
 pub mod files;
 pub mod hits;
 pub mod lines;
@@ -16,6 +17,7 @@ pub mod schema;
 mod text;
 
 pub use coverage::{CoverageBuilder, CoverageRow, Status};
+pub use events::{Event, EventRow, EventsBuilder};
 pub use files::{FileRow, FilesBuilder};
 pub use hits::{FileOfHits, HitRow, HitsBuilder};
 pub use schema::{ColumnSpec, Layout, Projection, Table, TimeUnit};

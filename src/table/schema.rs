@@ -131,6 +131,18 @@ static COVERAGE: &[ColumnSpec] = &[
     column("error", Text, Content),
 ];
 
+static EVENTS: &[ColumnSpec] = &[
+    column("time", Time, Name),
+    column("event", Text, Name),
+    column("path", Text, Name),
+    column("path_bytes", Bytes, Name),
+    column("relative_path", Text, Name),
+    column("old_path", Text, Name),
+    column("kind", Text, Name),
+    column("size", Int, Status),
+    column("modified", Time, Status),
+];
+
 /// A table of this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Table {
@@ -140,6 +152,8 @@ pub enum Table {
     Hits,
     /// One row a considered file, searched or not.
     Coverage,
+    /// One row a change of a watched tree.
+    Events,
 }
 
 impl Table {
@@ -150,6 +164,7 @@ impl Table {
             Self::Files => "files",
             Self::Hits => "hits",
             Self::Coverage => "coverage",
+            Self::Events => "events",
         }
     }
 
@@ -160,6 +175,7 @@ impl Table {
             Self::Files => FILES,
             Self::Hits => HITS,
             Self::Coverage => COVERAGE,
+            Self::Events => EVENTS,
         }
     }
 }

@@ -41,7 +41,8 @@ def test_every_name_comes_from_the_module_that_the_type_checker_is_told() -> Non
 
 
 def test_every_public_function_of_a_module_is_public() -> None:
-    for module in ("scan", "streams", "searches", "listing", "explanation", "files", "errors", "edits", "writes"):
+    modules = ("scan", "streams", "searches", "listing", "explanation", "files", "edits", "writes", "watching", "errors")
+    for module in modules:
         assert set(import_module(f"vespera_file_ops.{module}").__all__) <= set(vfo.__all__), module
 
 
@@ -102,6 +103,7 @@ def test_the_stub_has_the_parameters_that_the_core_has() -> None:
         (options.HitsOptions, options.HITS),
         (options.CoverageOptions, options.COVERAGE),
         (options.CompleteOptions, options.COMPLETE),
+        (options.WatchOptions, options.WATCH),
     ],
 )
 def test_an_option_is_typed_and_documented(typed: type, documented: dict[str, options.Option]) -> None:
@@ -165,6 +167,22 @@ def test_the_documented_columns_are_the_columns(demo: Path) -> None:
     for table, (least, most, columns) in found.items():
         assert dict(most.collect_schema()) == {column.name: KINDS[column.type] for column in columns}, table
         assert least.collect_schema().names() == [column.name for column in columns if column.option is None], table
+
+
+def test_the_documented_columns_of_events_are_the_columns(demo: Path) -> None:
+    with vfo.watch(initial=True) as watcher:
+        frame = next(watcher)
+    assert dict(frame.schema) == {column.name: KINDS[column.type] for column in tables.EVENTS}
+
+
+def test_the_documented_defaults_of_the_watcher_are_the_defaults(demo: Path) -> None:
+    rows = vfo.scan_files().collect()["path"].to_list()
+    for name, option in options.WATCH.items():
+        with vfo.watch(**{name: option.default}) as watcher:
+            watcher.rescan()
+            assert next(watcher)["event"].to_list() == ["rescan"]
+        with vfo.watch(**{name: option.default, "initial": True}) as watcher:
+            assert next(watcher)["path"].to_list() == rows
 
 
 def test_importing_the_package_imports_neither_polars_nor_the_core() -> None:

@@ -41,6 +41,7 @@ CALLS: dict[str, Call] = {
     "stream_files": lambda **bad: vfo.stream_files(**bad),
     "stream_hits": lambda **bad: vfo.stream_hits(**{"pattern": "a", **bad}),
     "sweep_temp_files": lambda **bad: vfo.sweep_temp_files(**bad),
+    "watch": lambda **bad: vfo.watch(**bad),
     "write_file_atomic": lambda **bad: vfo.write_file_atomic(**{"path": "new.txt", "content": "x", **bad}),
 }
 
@@ -85,6 +86,8 @@ BAD: dict[str, list[object]] = {
     "max_hits_per_file": [-1, 0, "3", 1.5, True],
     "max_line_bytes": [-1, 0, "3", True],
     "strategy": ["fast", 3],
+    "debounce": [0, -1, "3", float("nan"), True],
+    "initial": ["no", 0],
     "chunk_size": [0, -1, "3", 1.5, True],
     "content": [None, 3, ["line"], object()],
     "durable": ["no", 0],
@@ -116,7 +119,7 @@ def test_the_table_covers_every_public_function() -> None:
 
 
 def test_the_table_covers_every_option() -> None:
-    assert set(options.COMPLETE) | set(options.FILES) <= set(BAD)
+    assert set(options.COMPLETE) | set(options.FILES) | set(options.WATCH) <= set(BAD)
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -47,6 +47,8 @@ def test_every_argument_is_documented(name: str) -> None:
         assert f"\n    {parameter}" in text, f"{name} does not document {parameter}"
 
 
-@pytest.mark.parametrize("module", ["errors", "forks", "frames", "options", "paths", "predicates", "request", "tables"])
+@pytest.mark.parametrize(
+    "module", ["errors", "forks", "frames", "options", "paths", "predicates", "request", "tables", "watching"]
+)
 def test_every_module_says_what_it_owns(module: str) -> None:
     assert len(import_module(f"vespera_file_ops.{module}").__doc__ or "") > 80

@@ -98,7 +98,16 @@ CALLS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("writing", "append_file", lambda tree: vfo.append_file(tree / "appended", "")),
     ("taking", "search", lambda tree: vfo.search("needle", tree)),
     ("taking", "get_file_info", lambda tree: vfo.get_file_info(small_file(tree))),
+    ("watching", "watch, at the start", lambda tree: watched(tree)),
+    ("listing", "watch, at the start", lambda tree: watched(tree)),
+    ("batch", "watch, at the start", lambda tree: watched(tree)),
 ]
+
+
+def watched(tree: Path) -> list[str]:
+    """What a watcher finds at its start; its thread ends with it."""
+    with vfo.watch(tree, initial=True) as watcher:
+        return next(watcher)["path"].to_list()
 
 
 @pytest.mark.parametrize(("point", "call"), [pytest.param(p, c, id=f"{p}: {n}") for p, n, c in CALLS])
@@ -152,6 +161,17 @@ def test_a_panic_under_a_foreign_consumer_is_its_error(tree: Path, point: str) -
     assert pa.RecordBatchReader.from_stream(stream).read_all().num_rows == 20 * 20 * 50
 
 
+@pytest.mark.parametrize("point", ["watching", "listing", "batch"])
+def test_a_panic_of_a_watcher_ends_it_with_an_error(tree: Path, point: str) -> None:
+    watcher = vfo.watch(tree)
+    _core.fail_once(point)
+    watcher.rescan()
+    for _ in range(2):
+        with pytest.raises(vfo.InternalError, match="fail point"):
+            next(watcher)
+    assert_no_thread_remains()
+
+
 def test_eight_threads_meet_one_panic(tree: Path) -> None:
     outcomes: list[str] = []
 
@@ -199,6 +219,7 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
     pieces = _core.read_chunks(path, chunk_size=10, strategy="auto")
     rows = iter(stream)
     root = _core.Root(tree)
+    watch = _core.Watch(sources, {})
     return {
         "Request.__new__": lambda: _core.Request("files", sources, {}),
         "Root.__new__": lambda: _core.Root(tree),
@@ -222,6 +243,11 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "TableStream.__iter__": lambda: iter(stream),
         "TableStreamIterator.__next__": lambda: next(rows),
         "ChunkIterator.__next__": lambda: next(pieces),
+        "Watch.__new__": lambda: _core.Watch(sources, {}),
+        "Watch.next": lambda: watch.next(0),
+        "Watch.rescan": watch.rescan,
+        "Watch.fileno": watch.fileno,
+        "Watch.close": watch.close,
         "read_bytes": lambda: _core.read_bytes(path, strategy="auto", cancel=None),
         "read_string": lambda: _core.read_string(path, encoding="auto", errors="strict", strategy="auto", cancel=None),
         "read_lines": lambda: _core.read_lines(path, encoding="auto", errors="strict", strategy="auto", cancel=None),
@@ -244,7 +270,7 @@ def test_every_entry_is_guarded(tree: Path) -> None:
         _core.fail_once("entry")
         with pytest.raises(vfo.InternalError, match="fail point"):
             call()
-    assert entry_names() == known - {"Request.__new__", "Root.__new__"}
+    assert entry_names() == known - {"Request.__new__", "Root.__new__", "Watch.__new__"}
     assert_no_thread_remains()
 
 

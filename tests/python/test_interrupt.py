@@ -76,10 +76,21 @@ CALLS = {
     "lazy": 'while True: vfo.scan_hits("needle|[a-f]{3}z", "many").collect()',
     "quadratic": 'vfo.search_files(r"(?s).*[^a-z]|[a-z]", "line.txt")',
     "quadratic lazy": 'vfo.scan_hits(r"(?s).*[^a-z]|[a-z]", "line.txt").collect()',
+    "watch": """[None for _ in vfo.watch("many")]""",
+    "watch start": 'while True: vfo.watch("many").close()',
     "stream": 'while True: [len(batch) for batch in vfo.stream_hits("needle", "many")]',
 }
-# How often each is interrupted. The hard test makes it 220 times in all.
-TIMES = {"eager": 12, "files": 8, "lazy": 12, "quadratic": 3, "quadratic lazy": 3, "stream": 6}
+# How often each is interrupted. The hard test makes it five times as often.
+TIMES = {
+    "eager": 12,
+    "files": 8,
+    "lazy": 12,
+    "quadratic": 3,
+    "quadratic lazy": 3,
+    "stream": 6,
+    "watch": 6,
+    "watch start": 4,
+}
 
 
 @pytest.fixture(scope="module")

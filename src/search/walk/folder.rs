@@ -61,7 +61,10 @@ impl Source {
     }
 
     /// Opens a folder behind a link, by its path from this source, whose handle is `at`.
-    pub(super) fn open_through_link(&self, at: BorrowedFd<'_>, relative: &[u8]) -> std::io::Result<OwnedFd> {
+    ///
+    /// # Errors
+    /// The system's error, and that it leads out of the root.
+    pub fn open_through_link(&self, at: BorrowedFd<'_>, relative: &[u8]) -> std::io::Result<OwnedFd> {
         if self.root.is_confined() {
             // A link may leave the source and stay in the root.
             self.root.open_folder(&self.path_of(relative), FolderUse::Listing, true)
@@ -77,7 +80,8 @@ impl Source {
     }
 
     /// The path of what lies in it, from its root.
-    fn path_of(&self, relative: &[u8]) -> Vec<u8> {
+    #[must_use]
+    pub fn path_of(&self, relative: &[u8]) -> Vec<u8> {
         [&self.path, b"/".as_slice(), relative].concat()
     }
 

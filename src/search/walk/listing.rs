@@ -179,6 +179,13 @@ impl Listing {
         if entry.role == Role::Own { self.folder.depth - 1 } else { self.folder.depth }
     }
 
+    /// Keep nothing but the folder and what is in force in it, so that what lies below can be listed again later.
+    #[must_use]
+    pub fn emptied(mut self) -> Self {
+        self.folder.handle = None;
+        Self::empty(self.folder)
+    }
+
     pub(super) fn empty(folder: Folder) -> Self {
         Self {
             folder_is_text: std::str::from_utf8(&folder.shown).is_ok(),

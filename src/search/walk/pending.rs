@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::io::root::FileKind;
 
 /// A folder that waits to be listed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PendingFolder {
     pub(super) at: FolderAt,
     /// It was reached through a link that leads out of the source, where only the first way in the table's order
@@ -16,7 +16,7 @@ pub struct PendingFolder {
     pub in_order: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum FolderAt {
     Source(Arc<Source>),
     Named { source: Arc<Source>, name: Vec<u8>, kind: FileKind, failure: Option<Error> },
@@ -39,10 +39,33 @@ impl PendingFolder {
     /// A folder found in a listing.
     #[must_use]
     pub fn below(parent: &Arc<Listing>, entry: &Entry) -> Self {
-        let through_link = entry.kind == FileKind::Symlink;
+        Self::child(parent, parent.name(entry), entry.kind == FileKind::Symlink)
+    }
+
+    /// The folder of this name in one that was listed, whose listing may have been emptied since.
+    #[must_use]
+    pub fn child(parent: &Arc<Listing>, name: &[u8], through_link: bool) -> Self {
         Self {
             in_order: through_link || parent.folder.outside.is_some(),
-            at: FolderAt::Below { parent: Arc::clone(parent), name: parent.name(entry).to_vec(), through_link },
+            at: FolderAt::Below { parent: Arc::clone(parent), name: name.to_vec(), through_link },
+        }
+    }
+
+    /// The source that its walk started from.
+    #[must_use]
+    pub fn origin(&self) -> &Arc<Source> {
+        match &self.at {
+            FolderAt::Source(source) | FolderAt::Named { source, .. } => source,
+            FolderAt::Below { parent, .. } => &parent.folder.source,
+        }
+    }
+
+    /// The name in its source, of an entry that was named by the caller.
+    #[must_use]
+    pub fn entry_name(&self) -> Option<&[u8]> {
+        match &self.at {
+            FolderAt::Named { name, .. } => Some(name),
+            FolderAt::Source(_) | FolderAt::Below { .. } => None,
         }
     }
 }

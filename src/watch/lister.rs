@@ -1,0 +1,129 @@
+//! One folder is listed, by the walk of the scans and under its rules, and becomes what a snapshot keeps of it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use super::snapshot::{FolderNode, Stamp};
+use crate::error::ErrorKind;
+use crate::io::root::{FileKind, FileStatus, open_folder_below, status_at};
+use crate::scan::ScanOptions;
+use crate::search::walk::{Entry, Listing, ListingBuffers, Note, PendingFolder, Role, Source, Walker};
+
+/// Lists folders of one round.
+pub struct Lister<'a> {
+    walker: Walker,
+    buffers: ListingBuffers,
+    follow: bool,
+    max_file_size: Option<u64>,
+    stopped: &'a dyn Fn() -> bool,
+}
+
+/// What became of a listing.
+pub enum Listed {
+    /// What is in it.
+    Folder(FolderNode),
+    /// There is no such folder.
+    Gone,
+    /// The watcher is being closed.
+    Stopped,
+}
+
+impl<'a> Lister<'a> {
+    /// A lister of one round, which ends early when `stopped` says so.
+    pub fn new(walker: Walker, options: &ScanOptions, stopped: &'a dyn Fn() -> bool) -> Self {
+        Self {
+            walker,
+            buffers: ListingBuffers::default(),
+            follow: options.follow_symlinks,
+            max_file_size: options.max_file_size,
+            stopped,
+        }
+    }
+
+    /// Open a folder by its path from its source, to be watched.
+    pub fn open(&self, source: &Source, relative: &[u8]) -> std::io::Result<OwnedFd> {
+        let root = source.open()?;
+        let path = relative.strip_suffix(b"/").unwrap_or(b".");
+        if self.follow { source.open_through_link(root.as_fd(), path) } else { open_folder_below(root.as_fd(), path) }
+    }
+
+    /// List a folder.
+    pub fn list(&mut self, pending: &PendingFolder) -> Listed {
+        let listing = self.walker.list(pending, &mut self.buffers, self.stopped);
+        if listing.unreached || (self.stopped)() {
+            return Listed::Stopped;
+        }
+        let is_gone = |error: &crate::Error| {
+            error.kind() == ErrorKind::PathNotFound || error.errno() == Some(rustix::io::Errno::LOOP.raw_os_error())
+        };
+        if listing.error.as_ref().is_some_and(is_gone) {
+            return Listed::Gone;
+        }
+        let mut own = None;
+        let mut entries: Vec<(Box<[u8]>, Stamp)> = Vec::new();
+        let mut folders = Vec::new();
+        for entry in &listing.entries {
+            let name = || Box::from(listing.name(entry));
+            match entry.role {
+                // The source itself is no row; here it would be one that could not be listed.
+                Role::Own if listing.folder.depth > 1 => {
+                    own = Some(Stamp::new(entry.kind, listing.own_status.as_ref()));
+                }
+                Role::Own => {}
+                Role::Descend => folders.push((name(), entry.kind == FileKind::Symlink)),
+                Role::Wanted | Role::Noted => {
+                    if let Some(stamp) = self.stamp(&listing, entry) {
+                        entries.push((name(), stamp));
+                    }
+                }
+            }
+        }
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Listed::Folder(FolderNode { place: Some(Arc::new(listing.emptied())), own, entries, folders })
+    }
+
+    /// What is seen of an entry, if it is a row.
+    fn stamp(&self, listing: &Listing, entry: &Entry) -> Option<Stamp> {
+        let failed = match listing.note(entry) {
+            None => false,
+            // A file above the source is none of its entries.
+            Some(Note::Failed(_)) => !listing.name(entry).contains(&b'/'),
+            Some(_) => return None,
+        };
+        if entry.role == Role::Noted && !failed {
+            return None;
+        }
+        let asked = || {
+            let folder = listing.folder.open()?;
+            listing.ask_status(entry, folder.as_fd(), self.follow && entry.kind != FileKind::Symlink)
+        };
+        let status = match listing.status(entry) {
+            Some(status) => Ok(*status),
+            None => asked(),
+        };
+        match status {
+            Ok(status) if !failed && self.is_too_large(&status) => None,
+            Ok(status) => Some(Stamp::new(status.kind, Some(&status))),
+            // It was there when the folder was read; that it went is told of the folder.
+            Err(error) if ErrorKind::of_io(&error) == ErrorKind::PathNotFound => None,
+            Err(_) => Some(Stamp::new(entry.kind, None)),
+        }
+    }
+
+    /// Look at an entry that the caller named.
+    pub fn named(&self, source: &Source, name: &[u8]) -> FolderNode {
+        let status = if source.root.is_confined() {
+            source.root.status(&source.path_of(name), true)
+        } else {
+            source.open().and_then(|folder| status_at(folder.as_fd(), name, true))
+        };
+        let row = |status: &FileStatus| (Box::from(name), Stamp::new(status.kind, Some(status)));
+        // What has become a folder is walked when the sources are looked at again.
+        let found = status.iter().filter(|status| status.kind != FileKind::Dir && !self.is_too_large(status));
+        FolderNode { place: None, own: None, entries: found.map(row).collect(), folders: Vec::new() }
+    }
+
+    fn is_too_large(&self, status: &FileStatus) -> bool {
+        status.kind == FileKind::File && self.max_file_size.is_some_and(|most| status.size > most)
+    }
+}

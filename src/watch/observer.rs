@@ -1,0 +1,292 @@
+//! The watcher's thread: it hears what the kernel says, waits until it is quiet, looks, and hands over what it found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use arrow_array::RecordBatch;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::WatchRequest;
+use super::difference::Change;
+use super::dirty::{Depth, Dirty};
+use super::lister::Lister;
+use super::mailbox::Mailbox;
+use super::roots::{Check, Place, Request, Roots};
+use super::round::{Round, Stopped};
+use super::snapshot::{FolderKey, Folders, Linked, RowKey};
+use super::watches::{Hint, Watches};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fail_point::FailPoint;
+use crate::io::root::{FileKind, TimeSpec};
+use crate::search::walk::EntryPath;
+use crate::table::{Event, EventRow, EventsBuilder, Layout, Projection, Table};
+
+/// Folders that have no watch are looked at this often, or less often where that takes long.
+const LOOK_WITHOUT_WATCH: Duration = Duration::from_secs(2);
+
+/// A look at folders without a watch may take this part of the time: one in so many.
+const SHARE: u32 = 10;
+
+/// While somebody may cancel the watcher, the token is looked at this often.
+const CANCEL_BOX: Duration = Duration::from_millis(50);
+
+/// The rows of one record batch.
+const BATCH_ROWS: usize = 1 << 16;
+
+/// Names whose change puts other rules in force.
+const RULE_NAMES: [&[u8]; 5] = [b".gitignore", b".ignore", b".rgignore", b".git", b".jj"];
+
+/// The state of the thread.
+pub struct Observer {
+    asked: WatchRequest,
+    request: Request,
+    roots: Roots,
+    folders: Folders,
+    linked: Linked,
+    watches: Watches,
+    dirty: Dirty,
+    mailbox: Arc<Mailbox>,
+    /// When to look at what has no watch.
+    next_look: Instant,
+    /// How what lies in a place is shown: known also when the source has become something else.
+    prefixes: BTreeMap<Place, Vec<u8>>,
+}
+
+impl Observer {
+    /// Everything that may fail before the thread starts.
+    ///
+    /// # Errors
+    /// If the system gives no watcher.
+    pub fn new(asked: WatchRequest, request: Request, mailbox: Arc<Mailbox>) -> Result<Self> {
+        Ok(Self {
+            roots: request.resolve()?,
+            asked,
+            request,
+            folders: Folders::new(),
+            linked: Linked::new(),
+            watches: Watches::new()?,
+            dirty: Dirty::default(),
+            mailbox,
+            next_look: Instant::now() + LOOK_WITHOUT_WATCH,
+            prefixes: BTreeMap::new(),
+        })
+    }
+
+    /// Watch until the caller closes the watcher.
+    ///
+    /// # Errors
+    /// If it is cancelled, or the system fails.
+    pub fn run(&mut self) -> Result<()> {
+        self.dirty.mark_everything();
+        self.look(self.asked.initial)?;
+        self.ensure_wanted()?;
+        self.mailbox.start();
+        while !self.mailbox.is_closed() {
+            self.ensure_wanted()?;
+            self.listen()?;
+            self.look_around();
+            let is_due = self.dirty.due(self.asked.debounce).is_some_and(|due| due <= Instant::now());
+            if is_due && !self.mailbox.is_full() {
+                self.look(true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ensure_wanted(&self) -> Result<()> {
+        match &self.asked.cancel {
+            Some(cancel) if cancel.is_cancelled() => {
+                Err(Error::new(ErrorKind::Cancelled, "cancelled through its CancelToken"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Wait for the next thing to do, and take what the kernel says.
+    fn listen(&mut self) -> Result<()> {
+        let mut until = self.roots.next_check();
+        // With an answer waiting, nothing is due before it is taken.
+        if !self.mailbox.is_full()
+            && let Some(due) = self.dirty.due(self.asked.debounce)
+        {
+            until = until.min(due);
+        }
+        if !self.watches.unwatched().is_empty() {
+            until = until.min(self.next_look);
+        }
+        let mut wait = until.saturating_duration_since(Instant::now());
+        if self.asked.cancel.is_some() {
+            wait = wait.min(CANCEL_BOX);
+        }
+        // A little more than asked for, so that it is not woken just before the time.
+        let wait = Timespec::try_from(wait + Duration::from_micros(200)).unwrap_or_default();
+        let watched = self.watches.descriptor();
+        let called = self.mailbox.thread_descriptor();
+        let mut descriptors = [PollFd::new(&watched, PollFlags::IN), PollFd::new(&called, PollFlags::IN)];
+        match poll(&mut descriptors, Some(&wait)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Error::io("wait for changes", b"inotify", error)),
+        }
+        let [_, called] = descriptors.map(|descriptor| !descriptor.revents().is_empty());
+        if called {
+            self.mailbox.hush();
+        }
+        self.hear()
+    }
+
+    fn hear(&mut self) -> Result<()> {
+        let Self { watches, dirty, roots, .. } = self;
+        let mut is_source_hit = false;
+        watches.read(|hint| match hint {
+            Hint::Lost => dirty.lose(),
+            Hint::Moved(key) => {
+                is_source_hit |= key.is_source();
+                dirty.mark(key, Depth::Entries);
+            }
+            Hint::Itself(key) => dirty.mark(key, Depth::Entries),
+            Hint::Folder(key, name) => {
+                dirty.mark(&key.child(name), Depth::Entries);
+                dirty.mark(key, Depth::Entries);
+            }
+            Hint::Entry(key, name) => {
+                let only =
+                    if key.is_source() { roots.start(key.source).and_then(|start| start.entry_name()) } else { None };
+                if only.is_none_or(|only| only == name) {
+                    let is_rule = RULE_NAMES.contains(&name);
+                    dirty.mark(key, if is_rule { Depth::Subtree } else { Depth::Entries });
+                }
+            }
+        })?;
+        if is_source_hit {
+            roots.check_soon();
+        }
+        Ok(())
+    }
+
+    /// What no watch tells.
+    fn look_around(&mut self) {
+        if self.mailbox.take_rescan() {
+            self.dirty.lose();
+            self.dirty.hurry();
+        }
+        match self.request.check(&mut self.roots) {
+            Some(Check::Anew) => self.dirty.mark_everything(),
+            Some(Check::Entries(sources)) => {
+                for source in sources {
+                    self.dirty.mark(&FolderKey::of_source(source), Depth::Entries);
+                }
+            }
+            None => {}
+        }
+        if self.watches.take_trouble() {
+            self.dirty.lose();
+        }
+        if !self.watches.unwatched().is_empty() && self.next_look <= Instant::now() {
+            for key in self.watches.unwatched() {
+                self.dirty.mark(key, Depth::Entries);
+            }
+            self.next_look = Instant::now() + LOOK_WITHOUT_WATCH;
+        }
+    }
+
+    /// Look at what is dirty, and hand over what has changed, if it is to be `told`.
+    fn look(&mut self, told: bool) -> Result<()> {
+        FailPoint::Watching.pass();
+        let began = Instant::now();
+        let dirty = std::mem::take(&mut self.dirty);
+        let everything = dirty.everything || self.roots.overlap;
+        if everything {
+            self.roots = self.request.resolve()?;
+            for (place, start) in self.roots.places() {
+                self.prefixes.insert(place, self.request.shown(start.origin()).to_vec());
+            }
+        }
+        let (mailbox, cancel) = (&self.mailbox, &self.asked.cancel);
+        let stopped = || mailbox.is_closed() || cancel.as_ref().is_some_and(crate::scan::CancelToken::is_cancelled);
+        let lister = Lister::new(self.request.walker(&self.roots), self.request.options(), &stopped);
+        let mut round = Round::new(&self.roots, lister, &mut self.folders, &mut self.watches, &mut self.linked);
+        let looked = if everything { round.everything() } else { round.folders(dirty.folders.into_iter().collect()) };
+        let difference = round.difference;
+        if let Err(Stopped) = looked {
+            return Ok(());
+        }
+        self.watches.sweep();
+        self.next_look = self.next_look.max(Instant::now() + began.elapsed() * SHARE);
+        if told {
+            let changes =
+                difference.changes(|row| self.shown(row).is_ok_and(|path| std::str::from_utf8(&path).is_ok()));
+            let batches = self.batches(&changes, dirty.lost)?;
+            if !batches.is_empty() {
+                self.mailbox.put(batches);
+            }
+        }
+        Ok(())
+    }
+
+    /// The path of a row as the table shows it.
+    fn shown(&self, row: &RowKey) -> Result<Vec<u8>> {
+        Ok([self.prefix(row.source)?, &row.path].concat())
+    }
+
+    fn prefix(&self, place: Place) -> Result<&[u8]> {
+        let missing = || Error::new(ErrorKind::Internal, "a change belongs to no source");
+        self.prefixes.get(&place).map(Vec::as_slice).ok_or_else(missing)
+    }
+
+    /// The rows of the table.
+    fn batches(&self, changes: &[Change], lost: bool) -> Result<Vec<RecordBatch>> {
+        let mut builder = EventsBuilder::new(&Projection::all(Table::Events, &[], Layout::default()));
+        let mut batches = Vec::new();
+        let time = now();
+        if lost {
+            for start in &self.roots.pending {
+                let folder = self.request.shown(start.origin());
+                let path = match (start.entry_name(), folder.strip_suffix(b"/").unwrap_or(folder)) {
+                    (Some(name), _) => entry_path(folder, name),
+                    (None, b"") if folder.is_empty() => entry_path(b".", b""),
+                    (None, b"") => entry_path(b"/", b""),
+                    (None, whole) => entry_path(whole, b""),
+                };
+                let (kind, event) = (FileKind::Unknown, Event::Rescan);
+                builder.push(&EventRow { time, event, path, old_path: None, kind, size: None, modified: None });
+            }
+        }
+        for Change { event, row, old, stamp } in changes {
+            let old_path = match old {
+                Some(old) => Some(String::from_utf8_lossy(&self.shown(old)?).into_owned()),
+                None => None,
+            };
+            let (path, source_bytes) = (self.shown(row)?, self.prefix(row.source)?.len());
+            let name_start = memchr::memrchr(b'/', &path).map_or(0, |slash| slash + 1).max(source_bytes);
+            let (folder, name) = path.split_at(name_start);
+            let folder_is_text = std::str::from_utf8(folder).is_ok();
+            builder.push(&EventRow {
+                time,
+                event: *event,
+                path: EntryPath { folder, source_bytes, name, folder_is_text },
+                old_path: old_path.as_deref(),
+                kind: stamp.kind,
+                size: stamp.seen.map(|seen| seen.size),
+                modified: stamp.seen.map(|seen| seen.modified),
+            });
+            if builder.rows() >= BATCH_ROWS {
+                batches.push(builder.finish()?);
+            }
+        }
+        if builder.rows() > 0 {
+            batches.push(builder.finish()?);
+        }
+        Ok(batches)
+    }
+}
+
+/// A path that stands for itself, in front of all that is relative to it.
+fn entry_path<'a>(folder: &'a [u8], name: &'a [u8]) -> EntryPath<'a> {
+    EntryPath { folder, source_bytes: folder.len(), name, folder_is_text: std::str::from_utf8(folder).is_ok() }
+}
+
+fn now() -> TimeSpec {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    TimeSpec { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos: since.subsec_nanos() }
+}

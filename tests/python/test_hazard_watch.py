@@ -1,0 +1,134 @@
+"""Hazard 27 where the kernel gives up: its queue runs over, its watches run out, nobody takes what was found."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+import vespera_file_ops as vfo
+
+from watch_replica import Replica
+
+pytestmark = pytest.mark.hazard(27)
+
+LIMITS = Path("/proc/sys/fs/inotify")
+
+
+@contextmanager
+def limit(name: str, value: int) -> Iterator[None]:
+    """Another limit of the kernel's, for as long as it lasts; needs root, and concerns everybody."""
+    file = LIMITS / name
+    if not file.exists() or not os.access(file, os.W_OK):
+        pytest.skip(f"{file} cannot be written: this needs root")
+    before = file.read_text()
+    try:
+        file.write_text(str(value))
+    except OSError as error:
+        pytest.skip(f"{file} cannot be written: {error}")
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+def create(root: Path, count: int, folders: int = 30) -> None:
+    for folder in range(folders):
+        (root / f"d{folder}").mkdir(exist_ok=True)
+    for number in range(count):
+        (root / f"d{number % folders}" / f"{number}.txt").touch()
+
+
+def lost(replica: Replica, count: int) -> int:
+    return count - sum(key.endswith(b".txt") for key in replica.rows)
+
+
+def test_a_blocked_consumer_loses_nothing(tmp_path: Path) -> None:
+    with Replica(tmp_path) as replica:
+        # One answer lies ready and is not taken; what follows is only noted.
+        (tmp_path / "first").touch()
+        time.sleep(0.3)
+        before = psutil.Process().memory_info().rss
+        create(tmp_path, 30_000)
+        time.sleep(0.3)
+        grown = psutil.Process().memory_info().rss - before
+        events = replica.converge(60)
+        rescans = sum(event == "rescan" for event, _, _ in events)
+        print(f"blocked consumer: {lost(replica, 30_000)} of 30000 lost, {rescans} rescans, {grown >> 20} MiB more")
+        assert lost(replica, 30_000) == 0
+        assert grown < 50 << 20
+
+
+@pytest.mark.hard
+def test_a_queue_that_runs_over_is_told_and_made_good(tmp_path: Path) -> None:
+    with limit("max_queued_events", 50), Replica(tmp_path, initial=True) as replica:
+        create(tmp_path, 30_000)
+        events = replica.converge(60)
+        rescans = sum(event == "rescan" for event, _, _ in events)
+        print(f"a queue of 50 events: {lost(replica, 30_000)} of 30000 lost, {rescans} rescans")
+        assert rescans > 0
+        assert lost(replica, 30_000) == 0
+
+
+@pytest.mark.hard
+def test_five_times_thirty_thousand(tmp_path: Path) -> None:
+    for turn in range(5):
+        root = tmp_path / str(turn)
+        root.mkdir()
+        with Replica(root) as replica:
+            maker = threading.Thread(target=create, args=(root, 30_000))
+            began = time.monotonic()
+            maker.start()
+            while maker.is_alive():
+                replica.next(0.05)
+            maker.join()
+            made = time.monotonic() - began
+            replica.converge(60)
+            print(f"run {turn + 1}: {lost(replica, 30_000)} of 30000 creates lost ({made:.1f} s to make them)")
+            assert lost(replica, 30_000) == 0
+
+
+@pytest.mark.hard
+def test_watches_that_run_out(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"old{number}" / "deep").mkdir(parents=True)
+    with limit("max_user_watches", 20), Replica(tmp_path) as replica:
+        assert 0 < replica.watches() <= 20
+        frame = replica.next(5)
+        assert frame is not None
+        assert frame["event"][0] == "rescan"
+        for number in range(40):
+            (tmp_path / f"old{number}" / "deep" / "x.txt").touch()
+            (tmp_path / f"new{number}").mkdir()
+            (tmp_path / f"new{number}" / "x.txt").touch()
+        began = time.monotonic()
+        replica.converge(30)
+        print(f"20 watches for 121 folders: {lost(replica, 80)} of 80 creates lost, {time.monotonic() - began:.1f} s")
+        assert lost(replica, 80) == 0
+        # With watches to be had again, the folders without one get theirs.
+        (LIMITS / "max_user_watches").write_text("100000")
+        deadline = time.monotonic() + 10
+        while replica.watches() < 121 and time.monotonic() < deadline:
+            replica.next(0.2)
+        assert replica.watches() == 121
+
+
+@pytest.mark.hard
+def test_watchers_that_run_out(tmp_path: Path) -> None:
+    with limit("max_user_instances", 8):
+        watchers: list[vfo.Watcher] = []
+
+        def start_many() -> None:
+            watchers.extend(vfo.watch(tmp_path) for _ in range(20))
+
+        with pytest.raises(vfo.LimitError, match="max_user_instances"):
+            start_many()
+        for watcher in watchers:
+            watcher.close()
+    vfo.watch(tmp_path).close()
