@@ -15,6 +15,8 @@ use crate::table::Event;
 pub struct Difference {
     before: BTreeMap<RowKey, Stamp>,
     after: BTreeMap<RowKey, Stamp>,
+    /// Rows that look the same and are not.
+    touched: BTreeMap<RowKey, Stamp>,
 }
 
 /// One change.
@@ -48,7 +50,8 @@ impl Difference {
         }
     }
 
-    fn pair(&mut self, key: &FolderKey, old: Option<(&[u8], Stamp)>, new: Option<(&[u8], Stamp)>) {
+    /// Note what was and what is of one entry, or of the folder itself where there is no name.
+    pub fn pair(&mut self, key: &FolderKey, old: Option<(&[u8], Stamp)>, new: Option<(&[u8], Stamp)>) {
         if old.map(|(_, stamp)| stamp) == new.map(|(_, stamp)| stamp) {
             return;
         }
@@ -66,9 +69,15 @@ impl Difference {
         }
     }
 
+    /// A content changed, though nothing else tells it.
+    pub fn touch(&mut self, key: &FolderKey, name: &[u8], stamp: Stamp) {
+        self.touched.insert(key.row(name), stamp);
+    }
+
     /// The files that have, or had, other names than those that changed.
     pub fn linked(&self) -> HashSet<(u64, u64)> {
-        let seen = self.before.values().chain(self.after.values()).filter_map(|stamp| stamp.seen);
+        let seen =
+            self.before.values().chain(self.after.values()).chain(self.touched.values()).filter_map(|stamp| stamp.seen);
         seen.filter(|seen| seen.linked).map(|seen| seen.identity()).collect()
     }
 
@@ -76,8 +85,10 @@ impl Difference {
     /// or modified, both in the order of the table. Each path stands once at the most as the path of a change, and once
     /// as the path that something was renamed from. `may_be_old`: whether a path can be told as one.
     pub fn changes(self, may_be_old: impl Fn(&RowKey) -> bool) -> Vec<Change> {
-        let Self { mut before, mut after } = self;
-        let mut modified = BTreeMap::new();
+        let Self { mut before, mut after, mut touched } = self;
+        touched.retain(|row, _| !before.contains_key(row) && !after.contains_key(row));
+        let mut modified: BTreeMap<_, _> =
+            touched.into_iter().map(|(row, stamp)| (row, (Event::Modified, stamp))).collect();
         before.retain(|row, old| {
             let Some(new) = after.get(row).filter(|new| new.is_same_file(old)) else { return true };
             if new != old {

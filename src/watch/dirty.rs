@@ -1,6 +1,6 @@
 //! What is to be looked at again, and when: bounded, however much happens and however long nobody asks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::snapshot::FolderKey;
@@ -11,20 +11,42 @@ const MOST_FOLDERS: usize = 100_000;
 /// Under constant change, a look is due after so many times the quiet that is waited for.
 const PATIENCE: u32 = 10;
 
+/// Of a folder in which more entries than this changed, all are looked at.
+const MOST_NAMES: usize = 64;
+
 /// How much of a folder is to be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
+    /// The entries that are named.
+    #[default]
+    Names,
     /// What lies directly in it.
     Entries,
     /// All that lies below it, because other rules are in force.
     Subtree,
 }
 
+/// What is to be looked at of a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// How much.
+    pub depth: Depth,
+    /// The entries whose content is said to have changed. Of some it may not be told if `depth` says more.
+    pub names: BTreeSet<Box<[u8]>>,
+}
+
+impl Mark {
+    /// A look at all that lies directly in a folder.
+    pub fn entries() -> Self {
+        Self { depth: Depth::Entries, names: BTreeSet::new() }
+    }
+}
+
 /// What is to be looked at again.
 #[derive(Debug, Default)]
 pub struct Dirty {
     /// These folders.
-    pub folders: HashMap<FolderKey, Depth>,
+    pub folders: HashMap<FolderKey, Mark>,
     /// Everything.
     pub everything: bool,
     /// Everything, because something may have been missed: the caller is told.
@@ -37,17 +59,33 @@ pub struct Dirty {
 impl Dirty {
     /// Look at this folder again.
     pub fn mark(&mut self, key: &FolderKey, depth: Depth) {
-        self.touch();
-        if self.everything {
-            return;
+        if let Some(mark) = self.at(key) {
+            mark.depth = depth.max(mark.depth);
         }
-        if let Some(known) = self.folders.get_mut(key) {
-            *known = depth.max(*known);
-        } else if self.folders.len() < MOST_FOLDERS {
-            self.folders.insert(key.clone(), depth);
-        } else {
+    }
+
+    /// Look at an entry of this folder again.
+    pub fn mark_name(&mut self, key: &FolderKey, name: &[u8]) {
+        let Some(mark) = self.at(key) else { return };
+        if mark.names.len() >= MOST_NAMES {
+            mark.depth = Depth::Entries.max(mark.depth);
+        } else if !mark.names.contains(name) {
+            mark.names.insert(name.into());
+        }
+    }
+
+    fn at(&mut self, key: &FolderKey) -> Option<&mut Mark> {
+        self.touch();
+        if !self.everything && self.folders.len() >= MOST_FOLDERS && !self.folders.contains_key(key) {
             self.mark_everything();
         }
+        if self.everything {
+            return None;
+        }
+        if !self.folders.contains_key(key) {
+            self.folders.insert(key.clone(), Mark::default());
+        }
+        self.folders.get_mut(key)
     }
 
     /// Look at everything again.
@@ -118,6 +156,19 @@ mod tests {
         let top = FolderKey::of_source(0);
         dirty.mark(&top, Depth::Subtree);
         dirty.mark(&top, Depth::Entries);
-        assert_eq!(dirty.folders[&top], Depth::Subtree);
+        assert_eq!(dirty.folders[&top].depth, Depth::Subtree);
+    }
+
+    #[test]
+    fn too_many_names_are_all_entries() {
+        let mut dirty = Dirty::default();
+        let top = FolderKey::of_source(0);
+        for number in 0..MOST_NAMES {
+            dirty.mark_name(&top, number.to_string().as_bytes());
+        }
+        assert_eq!(dirty.folders[&top].depth, Depth::Names);
+        dirty.mark_name(&top, b"one more");
+        assert_eq!(dirty.folders[&top].depth, Depth::Entries);
+        assert_eq!(dirty.folders[&top].names.len(), MOST_NAMES);
     }
 }

@@ -110,6 +110,20 @@ impl<'a> Lister<'a> {
         }
     }
 
+    /// Look at single entries of a folder that has been listed. Nothing: it is to be listed again.
+    pub fn again(&self, source: &Source, relative: &[u8], names: &[&[u8]], kinds: &[FileKind]) -> Option<Vec<Stamp>> {
+        // What is left out because of its size may have to come in.
+        if self.max_file_size.is_some() {
+            return None;
+        }
+        let folder = self.open(source, relative).ok()?;
+        let of_one = |(name, kind): (&&[u8], &FileKind)| {
+            let status = status_at(folder.as_fd(), name, self.follow && *kind != FileKind::Symlink).ok()?;
+            Some(Stamp::new(status.kind, Some(&status)))
+        };
+        names.iter().zip(kinds).map(of_one).collect()
+    }
+
     /// Look at an entry that the caller named.
     pub fn named(&self, source: &Source, name: &[u8]) -> FolderNode {
         let status = if source.root.is_confined() {

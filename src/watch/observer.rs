@@ -19,7 +19,7 @@ use super::watches::{Hint, Watches};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::root::{FileKind, TimeSpec};
-use crate::search::walk::EntryPath;
+use crate::search::walk::{EntryPath, PendingFolder};
 use crate::table::{Event, EventRow, EventsBuilder, Layout, Projection, Table};
 
 /// Folders that have no watch are looked at this often, or less often where that takes long.
@@ -149,12 +149,14 @@ impl Observer {
                 dirty.mark(&key.child(name), Depth::Entries);
                 dirty.mark(key, Depth::Entries);
             }
-            Hint::Entry(key, name) => {
-                let only =
-                    if key.is_source() { roots.start(key.source).and_then(|start| start.entry_name()) } else { None };
-                if only.is_none_or(|only| only == name) {
-                    let is_rule = RULE_NAMES.contains(&name);
-                    dirty.mark(key, if is_rule { Depth::Subtree } else { Depth::Entries });
+            Hint::Entry(key, name) | Hint::Content(key, name) => {
+                let start = if key.is_source() { roots.start(key.source) } else { None };
+                match start.and_then(PendingFolder::entry_name) {
+                    Some(only) if only == name => dirty.mark(key, Depth::Entries),
+                    Some(_) => {}
+                    None if RULE_NAMES.contains(&name) => dirty.mark(key, Depth::Subtree),
+                    None if matches!(hint, Hint::Content(..)) => dirty.mark_name(key, name),
+                    None => dirty.mark(key, Depth::Entries),
                 }
             }
         })?;

@@ -4,17 +4,17 @@
 //! The order makes it complete. What came into a folder before its watch was placed is in its listing, and what comes
 //! later is told by the watch: a folder that is created and filled at once loses nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::os::fd::AsFd;
 
 use super::difference::Difference;
-use super::dirty::Depth;
+use super::dirty::{Depth, Mark};
 use super::lister::{Listed, Lister};
 use super::roots::Roots;
 use super::snapshot::{FolderKey, FolderNode, Folders, Linked, Stamp, is_unentered, take_subtree};
 use super::watches::{Watched, Watches};
 use crate::error::ErrorKind;
-use crate::io::root::status_of;
+use crate::io::root::{FileKind, status_of};
 use crate::search::walk::PendingFolder;
 
 /// One look.
@@ -61,31 +61,54 @@ impl<'a> Round<'a> {
     }
 
     /// Look at these folders.
-    pub fn folders(&mut self, mut dirty: Vec<(FolderKey, Depth)>) -> Result<(), Stopped> {
-        // A folder stands before what lies below it, which may be gone with it or have been listed with it.
-        dirty.sort_unstable();
+    pub fn folders(&mut self, mut dirty: Vec<(FolderKey, Mark)>) -> Result<(), Stopped> {
         while !dirty.is_empty() {
-            for (key, depth) in std::mem::take(&mut dirty) {
+            // A folder stands before what lies below it, which may be gone with it or have been listed with it.
+            dirty.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+            for (key, mark) in std::mem::take(&mut dirty) {
                 // What happens to a folder that is not entered is seen in the one that it stands in.
                 let entered = if self.folders.contains_key(&key) { Some(key) } else { key.parent().map(|(up, _)| up) };
                 let entered = entered.filter(|key| !self.done.contains(key) && self.folders.contains_key(key));
                 if let Some(key) = entered {
-                    self.folder(&key, depth)?;
+                    self.folder(&key, &mark)?;
                 }
             }
             let others = self.difference.linked();
             let others = others.iter().filter_map(|file| self.linked.get(file)).flatten();
             let others = others.filter(|key| !self.done.contains(key) && self.folders.contains_key(key));
-            dirty = others.map(|key| (key.clone(), Depth::Entries)).collect();
-            dirty.sort_unstable();
-            dirty.dedup();
+            let others: HashSet<_> = others.cloned().collect();
+            dirty = others.into_iter().map(|key| (key, Mark::entries())).collect();
         }
         Ok(())
     }
 
-    fn folder(&mut self, key: &FolderKey, depth: Depth) -> Result<(), Stopped> {
+    /// Look at single entries; whether that was enough.
+    fn names(&mut self, key: &FolderKey, names: &BTreeSet<Box<[u8]>>) -> bool {
+        let (Some(source), Some(node)) = (self.roots.source(key.source), self.folders.get_mut(key)) else {
+            return true;
+        };
+        let mut rows: Vec<(&[u8], FileKind)> = Vec::new();
+        // What is left out by the rules may change as it likes.
+        rows.extend(names.iter().filter_map(|name| Some((name.as_ref(), node.entry(name)?.kind))));
+        let (names, kinds): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let Some(stamps) = self.lister.again(source, &key.relative, &names, &kinds) else { return false };
+        for (name, new) in names.into_iter().zip(stamps) {
+            let Some(stamp) = node.entry(name) else { continue };
+            let old = std::mem::replace(stamp, new);
+            if old == new && old.fresh {
+                self.difference.touch(key, name, new);
+            }
+            self.difference.pair(key, Some((name, old)), Some((name, new)));
+        }
+        true
+    }
+
+    fn folder(&mut self, key: &FolderKey, mark: &Mark) -> Result<(), Stopped> {
+        if mark.depth == Depth::Names && self.names(key, &mark.names) {
+            return Ok(());
+        }
         let is_same = self.place(key);
-        if depth == Depth::Subtree || !is_same {
+        if mark.depth == Depth::Subtree || !is_same {
             // Under the path of a folder that was replaced, nothing is what it was.
             let old = take_subtree(self.folders, key);
             return self.list(vec![key.clone()], old);
@@ -100,8 +123,16 @@ impl<'a> Round<'a> {
                 self.drop_from_parent(key);
                 self.list(Vec::new(), left)
             }
-            Some(node) => {
+            Some(mut node) => {
                 self.difference.compare(key, Some(&old), Some(&node));
+                for name in &mark.names {
+                    if let (Some(old), Some(new)) = (old.entry(name), node.entry(name))
+                        && old == new
+                        && old.fresh
+                    {
+                        self.difference.touch(key, name, *new);
+                    }
+                }
                 for (name, through_link) in &known {
                     if node.folder(name) != Some(*through_link) {
                         left.append(&mut take_subtree(self.folders, &key.child(name)));
@@ -143,7 +174,7 @@ impl<'a> Round<'a> {
     /// Take a folder's watch away, if it stands there no more.
     fn forget_unless_known(&mut self, key: &FolderKey) {
         let stands_in = |(parent, name): (FolderKey, &[u8])| {
-            self.folders.get(&parent).is_some_and(|parent| parent.unentered().any(|known| known == name))
+            self.folders.get(&parent).is_some_and(|parent| parent.has_folder(name))
         };
         if !self.folders.contains_key(key) && !key.parent().is_some_and(stands_in) {
             self.watches.forget(key);
@@ -151,16 +182,12 @@ impl<'a> Round<'a> {
     }
 
     fn keep(&mut self, key: &FolderKey, node: FolderNode, old: Option<&FolderNode>) {
-        let is_kept = |name: &&[u8]| node.unentered().any(|known| known == *name) || node.folder(name).is_some();
-        for gone in old.into_iter().flat_map(FolderNode::unentered).filter(|name| !is_kept(name)) {
+        for gone in old.into_iter().flat_map(FolderNode::unentered).filter(|name| !node.has_folder(name)) {
             self.watches.forget(&key.child(gone));
         }
         self.done.insert(key.clone());
         for seen in node.entries.iter().filter_map(|(_, stamp)| stamp.seen).filter(|seen| seen.linked) {
-            let folders = self.linked.entry(seen.identity()).or_default();
-            if !folders.contains(key) {
-                folders.push(key.clone());
-            }
+            self.linked.entry(seen.identity()).or_default().insert(key.clone());
         }
         self.folders.insert(key.clone(), node);
     }

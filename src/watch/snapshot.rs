@@ -4,8 +4,9 @@
 //! it is described when the folder is listed.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::roots::Place;
 use crate::io::root::{FileKind, FileStatus, TimeSpec};
@@ -79,13 +80,26 @@ impl PartialOrd for RowKey {
 }
 
 /// What was seen of one entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Stamp {
     /// What it is.
     pub kind: FileKind,
     /// Its status, if it could be had.
     pub seen: Option<Seen>,
+    /// Whether it had changed so shortly before that another change might have left the same times.
+    pub fresh: bool,
 }
+
+impl PartialEq for Stamp {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, self.seen) == (other.kind, other.seen)
+    }
+}
+
+impl Eq for Stamp {}
+
+/// The times of files advance in steps: of 4 ms on most systems, of 10 on some.
+const STEP: Duration = Duration::from_millis(20);
 
 /// The part of a status that tells whether an entry is the same, and unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +139,8 @@ impl Stamp {
             device: status.device,
             linked: status.kind == FileKind::File && status.links > 1,
         });
-        Self { kind, seen }
+        let fresh = seen.is_some_and(|seen| is_recent(seen.changed));
+        Self { kind, seen, fresh }
     }
 
     /// Whether both are one file or folder, looked at twice. A number that was given to a new file is told by the time
@@ -138,6 +153,14 @@ impl Stamp {
             _ => true,
         }
     }
+}
+
+/// Whether a moment is hardly past, by the clock that the file system takes its times from.
+fn is_recent(moment: TimeSpec) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let moment = Duration::new(u64::try_from(moment.seconds).unwrap_or(0), moment.nanos);
+    // What another machine's clock has dated ahead says nothing.
+    moment + STEP >= now && moment <= now + STEP
 }
 
 /// One folder as it was when it was last listed.
@@ -154,6 +177,18 @@ pub struct FolderNode {
 }
 
 impl FolderNode {
+    /// The row of an entry.
+    pub fn entry(&mut self, name: &[u8]) -> Option<&mut Stamp> {
+        let at = self.entries.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok()?;
+        Some(&mut self.entries[at].1)
+    }
+
+    /// Whether a folder of this name stands in it, entered or not.
+    pub fn has_folder(&self, name: &[u8]) -> bool {
+        let at = self.entries.binary_search_by(|(known, _)| known.as_ref().cmp(name));
+        self.folder(name).is_some() || at.is_ok_and(|at| is_unentered(name, &self.entries[at].1))
+    }
+
     /// How a folder of this name is entered, if it is.
     pub fn folder(&self, name: &[u8]) -> Option<bool> {
         let at = self.folders.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok()?;
@@ -178,7 +213,7 @@ pub fn is_unentered(name: &[u8], stamp: &Stamp) -> bool {
 
 /// The folders in which files stand that have several names. A change is told of the name through which it was made; the
 /// others are looked for here. A folder may be noted in which such a file stands no more.
-pub type Linked = HashMap<(u64, u64), Vec<FolderKey>>;
+pub type Linked = HashMap<(u64, u64), HashSet<FolderKey>>;
 
 /// The folders of all sources.
 pub type Folders = BTreeMap<FolderKey, FolderNode>;

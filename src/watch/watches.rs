@@ -19,8 +19,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// What the kernel says of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint<'a> {
-    /// Something of this name in it changed.
+    /// Something of this name came or went.
     Entry(&'a FolderKey, &'a [u8]),
+    /// The entry of this name changed in itself.
+    Content(&'a FolderKey, &'a [u8]),
     /// The folder of this name in it changed in itself: its permissions, for one.
     Folder(&'a FolderKey, &'a [u8]),
     /// The folder itself changed.
@@ -203,9 +205,11 @@ impl Watches {
 }
 
 fn hint<'a>(key: &'a FolderKey, what: ReadFlags, name: Option<&'a [u8]>) -> Hint<'a> {
+    let moved = ReadFlags::MOVED_FROM | ReadFlags::MOVED_TO;
     match name {
-        Some(name) if what.contains(ReadFlags::ATTRIB | ReadFlags::ISDIR) => Hint::Folder(key, name),
-        Some(name) => Hint::Entry(key, name),
+        Some(name) if what.intersects(ReadFlags::CREATE | ReadFlags::DELETE | moved) => Hint::Entry(key, name),
+        Some(name) if what.contains(ReadFlags::ISDIR) => Hint::Folder(key, name),
+        Some(name) => Hint::Content(key, name),
         None if what.intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::UNMOUNT) => Hint::Moved(key),
         None => Hint::Itself(key),
     }

@@ -5,7 +5,7 @@ use crate::io::root::TimeSpec;
 fn stamp(kind: FileKind, inode: u64, size: u64) -> Stamp {
     let time = TimeSpec { seconds: 1, nanos: 0 };
     let seen = Seen { size, modified: time, changed: time, created: Some(time), inode, device: 1, linked: false };
-    Stamp { kind, seen: Some(seen) }
+    Stamp { kind, seen: Some(seen), fresh: false }
 }
 
 fn file(inode: u64) -> Stamp {
@@ -102,4 +102,16 @@ fn contents_go_before_their_folder() {
     difference.compare(&key, Some(&folder), None);
     let paths: Vec<_> = difference.changes(|_| true).into_iter().map(|change| change.row.path).collect();
     assert_eq!(paths, [b"d/x".to_vec(), b"d".to_vec()]);
+}
+
+#[test]
+fn what_looks_the_same_may_have_been_written_to() {
+    let key = FolderKey::of_source(0);
+    let mut difference = Difference::default();
+    difference.touch(&key, b"a", file(1));
+    difference.touch(&key, b"b", file(2));
+    difference.compare(&key, Some(&node(&[("b", file(2))])), None);
+    let events: Vec<_> =
+        difference.changes(|_| true).into_iter().map(|change| (change.event, change.row.path)).collect();
+    assert_eq!(events, [(Event::Removed, b"b".to_vec()), (Event::Modified, b"a".to_vec())]);
 }
