@@ -42,8 +42,9 @@ def watch(source: SourceArgument = ".", **options: Unpack[WatchOptions]) -> Watc
     `rescan`; what was removed, contents before their folder; what was renamed; what was created or modified, by path.
 
     - The rows are those of `scan_files` under the same options, folders included (unless `include` or `types` is
-      given): a folder in which something comes or goes is `modified` too. `modified` means that size, time of content
-      or time of inode differ, so `chmod` counts.
+      given), but for those that tell of an error outside of the tree or of the source itself: events have no error. A
+      folder in which something comes or goes is `modified` too. `modified` means that size, time of content or time of
+      inode differ, so `chmod` counts.
     - `renamed` is an entry that kept its number, kind and, if a file, size and modification time; for a folder there is
       a row for itself and one for each entry below it. What was renamed and changed at once, what left or entered the
       watched tree, and what had a name that is not UTF-8 is `removed` and `created`.
@@ -78,6 +79,7 @@ def watch(source: SourceArgument = ".", **options: Unpack[WatchOptions]) -> Watc
 
     Raises:
         PathNotFoundError: The one source does not exist.
+        OutsideRootError: It leads out of `within`.
         PatternError: A glob does not parse.
         LimitError: The system gives this user no more watchers.
         ArgumentError, TypeError: Another argument cannot be used; the message names it.

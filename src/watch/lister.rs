@@ -111,17 +111,17 @@ impl<'a> Lister<'a> {
     }
 
     /// Look at single entries of a folder that has been listed. Nothing: it is to be listed again.
-    pub fn again(&self, source: &Source, relative: &[u8], names: &[&[u8]], kinds: &[FileKind]) -> Option<Vec<Stamp>> {
-        // What is left out because of its size may have to come in.
-        if self.max_file_size.is_some() {
+    pub fn again(&self, source: &Source, relative: &[u8], names: &[&[u8]]) -> Option<Vec<Stamp>> {
+        // What is left out because of its size may have to come in, and where links lead is for the walk to say.
+        if self.max_file_size.is_some() || self.follow {
             return None;
         }
         let folder = self.open(source, relative).ok()?;
-        let of_one = |(name, kind): (&&[u8], &FileKind)| {
-            let status = status_at(folder.as_fd(), name, self.follow && *kind != FileKind::Symlink).ok()?;
+        let of_one = |name: &&[u8]| {
+            let status = status_at(folder.as_fd(), name, false).ok()?;
             Some(Stamp::new(status.kind, Some(&status)))
         };
-        names.iter().zip(kinds).map(of_one).collect()
+        names.iter().map(of_one).collect()
     }
 
     /// Look at an entry that the caller named.

@@ -14,7 +14,7 @@ use super::roots::Roots;
 use super::snapshot::{FolderKey, FolderNode, Folders, Linked, Stamp, is_unentered, take_subtree};
 use super::watches::{Watched, Watches};
 use crate::error::ErrorKind;
-use crate::io::root::{FileKind, status_of};
+use crate::io::root::status_of;
 use crate::search::walk::PendingFolder;
 
 /// One look.
@@ -87,11 +87,9 @@ impl<'a> Round<'a> {
         let (Some(source), Some(node)) = (self.roots.source(key.source), self.folders.get_mut(key)) else {
             return true;
         };
-        let mut rows: Vec<(&[u8], FileKind)> = Vec::new();
         // What is left out by the rules may change as it likes.
-        rows.extend(names.iter().filter_map(|name| Some((name.as_ref(), node.entry(name)?.kind))));
-        let (names, kinds): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        let Some(stamps) = self.lister.again(source, &key.relative, &names, &kinds) else { return false };
+        let names: Vec<&[u8]> = names.iter().map(AsRef::as_ref).filter(|name| node.entry(name).is_some()).collect();
+        let Some(stamps) = self.lister.again(source, &key.relative, &names) else { return false };
         for (name, new) in names.into_iter().zip(stamps) {
             let Some(stamp) = node.entry(name) else { continue };
             let old = std::mem::replace(stamp, new);

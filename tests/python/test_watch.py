@@ -7,6 +7,9 @@ import contextlib
 import os
 import random
 import shutil
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -355,6 +358,37 @@ def test_a_glob(tree: Path) -> None:
         assert replica.converge() == [("created", "a/b/new.txt", None)]
 
 
+@pytest.mark.parametrize("options", [{}, {"follow_symlinks": True}, {"absolute_paths": True}], ids=str)
+def test_a_root_is_not_left(tree: Path, tmp_path: Path, options: dict[str, object]) -> None:
+    make_tree(tmp_path, {"outside/secret": b"s", "tree/v1/x": b"1", "tree/v2/x": b"2"})
+    for name, target in (("out", "../outside"), ("file", "../outside/secret"), ("in", "c.txt"), ("current", "v1")):
+        os.symlink(target, name)
+    with Replica(".", within=tree, **options) as replica:
+        os.chdir("/")
+        make_tree(tree, {"a/new": b"n", "v1/y": b"y"})
+        make_tree(tmp_path, {"outside/new": b"n"})
+        os.rename(tree / "a" / "b", tree / "b")
+        os.symlink("../../outside", tree / "v1" / "out")
+        assert replica.converge()
+        assert not any(b"secret" in key or key.endswith(b"out/new") for key in replica.rows)
+    with Replica("current", within=vfo.Root(tree), **options) as replica:
+        os.symlink("v2", tree / "next")
+        os.rename(tree / "next", tree / "current")
+        replica.converge()
+        # A source that leads out is one that is not there.
+        os.symlink("../outside", tree / "next")
+        os.rename(tree / "next", tree / "current")
+        deadline = time.monotonic() + 5
+        while replica.rows and time.monotonic() < deadline:
+            replica.next(0.1)
+        assert replica.rows == {}
+    with pytest.raises(vfo.OutsideRootError):
+        vfo.watch("out", within=tree)
+    with pytest.raises(vfo.OutsideRootError):
+        vfo.watch("../outside", within=tree)
+    os.chdir(tree)
+
+
 def test_a_source_goes_and_comes_back(tree: Path) -> None:
     with Replica(["a"]) as replica:
         os.rename("a", "elsewhere")
@@ -395,19 +429,55 @@ def test_the_process_changes_its_directory(tree: Path) -> None:
         os.chdir(tree)
 
 
-def test_an_unreadable_folder_becomes_readable(tree: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root reads every folder")
-    os.chmod("a", 0)
-    try:
-        with Replica() as replica:
-            os.chmod("a", 0o755)
-            replica.converge()
-            assert b"a/one.txt" in replica.rows
-            os.chmod("a", 0)
-            replica.converge()
-    finally:
+def watch_what_may_not_be_read() -> None:
+    with Replica() as replica:
+        assert b"a" in replica.rows
+        assert b"a/one.txt" not in replica.rows
         os.chmod("a", 0o755)
+        replica.converge()
+        assert b"a/one.txt" in replica.rows
+        os.chmod("a", 0)
+        replica.converge()
+        assert b"a/one.txt" not in replica.rows
+        os.chmod("a", 0o755)
+        Path("a/b/new").touch()
+        replica.converge()
+        os.chmod(".", 0o311)
+        replica.converge()
+        os.chmod(".", 0o755)
+        replica.converge()
+
+
+def test_a_folder_that_may_not_be_read_and_then_may(tree: Path) -> None:
+    os.chmod("a", 0)
+    if os.geteuid() != 0:
+        watch_what_may_not_be_read()
+        return
+    # Root reads every folder, so a process of its own gives up being root; pytest keeps its folders to its user.
+    closed = [place for place in tree.parents if not os.stat(place).st_mode & 0o001]
+    for folder, _, files in os.walk(tree):
+        for place in (folder, *(os.path.join(folder, name) for name in files)):
+            os.chown(place, 65534, 65534)
+    for place in closed:
+        os.chmod(place, os.stat(place).st_mode | 0o001)
+    # What is imported at first use may lie where only root can read.
+    code = """
+        import os, test_watch
+        with test_watch.Replica("c.txt") as replica:
+            os.utime("c.txt")
+            replica.converge()
+        os.setgid(65534)
+        os.setuid(65534)
+        test_watch.watch_what_may_not_be_read()
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+    finally:
+        for place in closed:
+            os.chmod(place, os.stat(place).st_mode & ~0o001)
 
 
 def test_reading_wakes_nobody(tree: Path) -> None:

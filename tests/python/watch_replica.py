@@ -26,9 +26,10 @@ def key_of(path: str, exact: bytes | None) -> bytes:
 def truth(source: Any, **options: Any) -> dict[bytes, Row]:
     """What a scan says now."""
     options = {name: value for name, value in options.items() if name not in OF_WATCHER}
-    frame = vfo.scan_files(source, **options).filter(pl.col("depth") >= 0).collect()
+    # What a scan says of places that are no entries (the source itself, ignore files above it) has no status.
+    frame = vfo.scan_files(source, **options).filter(pl.col("size").is_not_null()).collect()
     rows = frame.select("path", "path_bytes", "kind", "size", pl.col("modified").dt.epoch("ns")).rows()
-    return {key_of(path, exact): tuple(rest) for path, exact, *rest in rows if rest[0] is not None}
+    return {key_of(path, exact): tuple(rest) for path, exact, *rest in rows}
 
 
 class Replica:
