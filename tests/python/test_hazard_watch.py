@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def lost(replica: Replica, count: int) -> int:
     return count - sum(key.endswith(b".txt") for key in replica.rows)
 
 
-def test_a_blocked_consumer_loses_nothing(tmp_path: Path) -> None:
+def test_a_blocked_consumer_loses_nothing(tmp_path: Path, figures: Callable[[str], None]) -> None:
     with Replica(tmp_path) as replica:
         # One answer lies ready and is not taken; what follows is only noted.
         (tmp_path / "first").touch()
@@ -60,24 +60,27 @@ def test_a_blocked_consumer_loses_nothing(tmp_path: Path) -> None:
         grown = psutil.Process().memory_info().rss - before
         events = replica.converge(60)
         rescans = sum(event == "rescan" for event, _, _ in events)
-        print(f"blocked consumer: {lost(replica, 30_000)} of 30000 lost, {rescans} rescans, {grown >> 20} MiB more")
+        figures(
+            f"hazard 27: blocked consumer: {lost(replica, 30_000)} of 30000 lost, {rescans} rescans, "
+            f"{grown >> 20} MiB more"
+        )
         assert lost(replica, 30_000) == 0
         assert grown < 50 << 20
 
 
 @pytest.mark.hard
-def test_a_queue_that_runs_over_is_told_and_made_good(tmp_path: Path) -> None:
+def test_a_queue_that_runs_over_is_told_and_made_good(tmp_path: Path, figures: Callable[[str], None]) -> None:
     with limit("max_queued_events", 50), Replica(tmp_path, initial=True) as replica:
         create(tmp_path, 30_000)
         events = replica.converge(60)
         rescans = sum(event == "rescan" for event, _, _ in events)
-        print(f"a queue of 50 events: {lost(replica, 30_000)} of 30000 lost, {rescans} rescans")
+        figures(f"hazard 27: a queue of 50 events: {lost(replica, 30_000)} of 30000 lost, {rescans} rescans")
         assert rescans > 0
         assert lost(replica, 30_000) == 0
 
 
 @pytest.mark.hard
-def test_five_times_thirty_thousand(tmp_path: Path) -> None:
+def test_five_times_thirty_thousand(tmp_path: Path, figures: Callable[[str], None]) -> None:
     for turn in range(5):
         root = tmp_path / str(turn)
         root.mkdir()
@@ -90,12 +93,14 @@ def test_five_times_thirty_thousand(tmp_path: Path) -> None:
             maker.join()
             made = time.monotonic() - began
             replica.converge(60)
-            print(f"run {turn + 1}: {lost(replica, 30_000)} of 30000 creates lost ({made:.1f} s to make them)")
+            figures(
+                f"hazard 27: run {turn + 1}: {lost(replica, 30_000)} of 30000 creates lost ({made:.1f} s to make them)"
+            )
             assert lost(replica, 30_000) == 0
 
 
 @pytest.mark.hard
-def test_watches_that_run_out(tmp_path: Path) -> None:
+def test_watches_that_run_out(tmp_path: Path, figures: Callable[[str], None]) -> None:
     for number in range(40):
         (tmp_path / f"old{number}" / "deep").mkdir(parents=True)
     with limit("max_user_watches", 20), Replica(tmp_path) as replica:
@@ -109,7 +114,10 @@ def test_watches_that_run_out(tmp_path: Path) -> None:
             (tmp_path / f"new{number}" / "x.txt").touch()
         began = time.monotonic()
         replica.converge(30)
-        print(f"20 watches for 121 folders: {lost(replica, 80)} of 80 creates lost, {time.monotonic() - began:.1f} s")
+        figures(
+            f"hazard 27: 20 watches for 121 folders: {lost(replica, 80)} of 80 creates lost, "
+            f"{time.monotonic() - began:.1f} s"
+        )
         assert lost(replica, 80) == 0
         # With watches to be had again, the folders without one get theirs.
         (LIMITS / "max_user_watches").write_text("100000")

@@ -533,7 +533,7 @@ def test_a_file_that_is_written_all_the_time_has_one_row_a_frame(tree: Path) -> 
 
 
 @pytest.mark.hazard(27)
-@pytest.mark.parametrize("seed", range(60 if os.environ.get("VFO_SLOW") else 6))
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.hard) for seed in range(6, 60))])
 def test_hundreds_of_random_changes(tree: Path, seed: int) -> None:
     draw = random.Random(seed)
     # A change through a name that is left out is not told, so there is either the one or the other.
