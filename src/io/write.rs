@@ -21,6 +21,7 @@ mod tests;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
@@ -36,7 +37,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 
 /// How much is written between two looks at the caller's wish to stop.
-pub const PIECE_BYTES: usize = 1 << 20;
+pub const PIECE_BYTES: usize = 4 << 20;
+/// A piece from this size on is hashed by another thread while it is written: both take about as long.
+const HASHED_BESIDE: usize = 1 << 20;
 /// A flush cannot be stopped, so a large content is flushed as it is written, in parts that take less than 0.1 s.
 const FLUSH_BYTES: u64 = 32 << 20;
 /// What a new file may be used for, before the process's mask takes some of it away.
@@ -168,8 +171,8 @@ impl<'a> Replacement<'a> {
             if stopped() {
                 return Err(cancelled(target));
             }
-            write_all(file, piece, written).map_err(|error| not_committed("write", target, error))?;
-            hasher.update(piece);
+            let write = || write_all(file, piece, written);
+            hashed_beside(&mut hasher, piece, write).map_err(|error| not_committed("write", target, error))?;
             unflushed += piece.len() as u64;
             if durable && unflushed >= FLUSH_BYTES {
                 unflushed = 0;
@@ -232,12 +235,38 @@ impl<'a> Replacement<'a> {
             }
             not_committed("rename the new file over it", target, error)
         })?;
-        drop(lock);
         if self.options.durable {
+            // Others need not wait for the disk.
+            drop(lock);
             target.flush_folder(self.temp.file()).map_err(|error| not_durable("flush its folder", target, error))?;
+        } else {
+            lock.end_with_folder();
         }
         Ok(())
     }
+}
+
+/// Does `work` with a piece while it is hashed.
+fn hashed_beside<T>(hasher: &mut blake3::Hasher, piece: &[u8], work: impl FnOnce() -> T) -> T {
+    if piece.len() < HASHED_BESIDE {
+        hasher.update(piece);
+        return work();
+    }
+    let is_hashed = AtomicBool::new(false);
+    let done = std::thread::scope(|scope| {
+        let other = std::thread::Builder::new().name("vespera-hash".to_owned());
+        let hash = || {
+            hasher.update(piece);
+            is_hashed.store(true, Ordering::Release);
+        };
+        // Where no thread can be had it is hashed below.
+        let _ = other.spawn_scoped(scope, hash);
+        work()
+    });
+    if !is_hashed.into_inner() {
+        hasher.update(piece);
+    }
+    done
 }
 
 /// Writes all of it, in as many calls as that takes, and counts what was written in `total`.

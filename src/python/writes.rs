@@ -13,9 +13,12 @@ use super::root::{PyRoot, root_of};
 use crate::error::{Error, Result};
 use crate::io::hash::hash_hex;
 use crate::io::write::{
-    AppendOptions, Content, Expected, PIECE_BYTES, WriteOptions, Written, append_file as append, write_file as write,
+    AppendOptions, Content, Expected, WriteOptions, Written, append_file as append, write_file as write,
 };
 use crate::sweep::sweep_temp_files as sweep;
+
+/// How many characters, or bytes, are copied at a time; a text becomes longer as UTF-8.
+const PIECE_ITEMS: usize = 1 << 20;
 
 /// Content that Python holds.
 enum Given<'a> {
@@ -33,7 +36,7 @@ impl<'a> Given<'a> {
         }
         let Ok(text) = content.cast::<PyString>() else { return Pieces::of(content, false) };
         // Python keeps the UTF-8 of a str beside it for good, unless it is ASCII, where both are the same.
-        if content.len()? <= PIECE_BYTES || content.call_method0("isascii")?.is_truthy()? {
+        if content.len()? <= PIECE_ITEMS || content.call_method0("isascii")?.is_truthy()? {
             return text.to_str().map(|text| Self::Bytes(text.as_bytes())).map_err(|error| unencodable(&error));
         }
         Pieces::of(content, true)
@@ -63,7 +66,7 @@ impl Pieces {
 
     /// The piece that begins at `start`, in `buffer`.
     fn copy(&self, py: Python<'_>, start: usize, buffer: &mut Vec<u8>) -> PyResult<()> {
-        let end = self.length.min(start + PIECE_BYTES);
+        let end = self.length.min(start + PIECE_ITEMS);
         let slice = PySlice::new(py, isize::try_from(start)?, isize::try_from(end)?, 1);
         let part = self.object.bind(py).get_item(slice)?;
         let bytes = if self.is_text { part.call_method1("encode", ("utf-8",))? } else { part.call_method0("tobytes")? };
@@ -76,7 +79,7 @@ impl Pieces {
 impl Content for Pieces {
     fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let mut buffer = Vec::new();
-        for start in (0..self.length).step_by(PIECE_BYTES) {
+        for start in (0..self.length).step_by(PIECE_ITEMS) {
             Python::attach(|py| self.copy(py, start, &mut buffer))
                 .map_err(|error| Error::argument("content", &format!("cannot be had from item {start} on: {error}")))?;
             take(&buffer)?;

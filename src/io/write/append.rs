@@ -11,7 +11,9 @@ use rustix::io::Errno;
 
 use super::folder_lock::FolderLock;
 use super::target::{Target, failed};
-use super::{Content, NEW_FILE_MODE, Written, attributes, cancelled, not_committed, not_durable, write_all};
+use super::{
+    Content, NEW_FILE_MODE, Written, attributes, cancelled, hashed_beside, not_committed, not_durable, write_all,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::content::Stopped;
@@ -149,8 +151,8 @@ impl Undone<'_> {
                 return Err(cancelled(target));
             }
             let written = &mut self.written;
-            write_all(file.as_fd(), piece, written).map_err(|error| not_committed("append", target, error))?;
-            hasher.update(piece);
+            let write = || write_all(file.as_fd(), piece, written);
+            hashed_beside(&mut hasher, piece, write).map_err(|error| not_committed("append", target, error))?;
             Ok(())
         })?;
         let size = status_of(file.as_fd()).map_err(|error| not_committed("describe", target, error))?.size;

@@ -29,6 +29,13 @@ impl<'f> FolderLock<'f> {
     }
 }
 
+impl FolderLock<'_> {
+    /// Leaves the unlocking to the closing of the folder, which comes next.
+    pub(super) fn end_with_folder(mut self) {
+        self.folder = None;
+    }
+}
+
 impl Drop for FolderLock<'_> {
     fn drop(&mut self) {
         if let Some(folder) = self.folder {
