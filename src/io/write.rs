@@ -38,8 +38,8 @@ use crate::fail_point::FailPoint;
 
 /// How much is written between two looks at the caller's wish to stop.
 pub const PIECE_BYTES: usize = 4 << 20;
-/// A piece from this size on is hashed by another thread while it is written: both take about as long.
-const HASHED_BESIDE: usize = 1 << 20;
+/// A content from this size on is worth a thread.
+const HASHED_BESIDE: usize = 8 << 20;
 /// A flush cannot be stopped, so a large content is flushed as it is written, in parts that take less than 0.1 s.
 const FLUSH_BYTES: u64 = 32 << 20;
 /// What a new file may be used for, before the process's mask takes some of it away.
@@ -56,11 +56,20 @@ pub trait Content {
     /// # Errors
     /// What `take` returns, and that the content cannot be had.
     fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
+
+    /// All of it, if it lies in one piece.
+    fn whole(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 impl Content for [u8] {
     fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         self.chunks(PIECE_BYTES).try_for_each(take)
+    }
+
+    fn whole(&self) -> Option<&[u8]> {
+        Some(self)
     }
 }
 
@@ -163,16 +172,14 @@ impl<'a> Replacement<'a> {
 
     fn write(&mut self, content: &(impl Content + ?Sized), stopped: Stopped<'_>) -> Result<Written> {
         FailPoint::Writing.pass();
-        let mut hasher = blake3::Hasher::new();
         let mut unflushed = 0;
         let (target, file, durable) = (self.target, self.temp.file(), self.options.durable);
         let written = &mut self.written;
-        content.pieces(&mut |piece| {
+        let blake3 = write_hashed(content, &mut |piece| {
             if stopped() {
                 return Err(cancelled(target));
             }
-            let write = || write_all(file, piece, written);
-            hashed_beside(&mut hasher, piece, write).map_err(|error| not_committed("write", target, error))?;
+            write_all(file, piece, written).map_err(|error| not_committed("write", target, error))?;
             unflushed += piece.len() as u64;
             if durable && unflushed >= FLUSH_BYTES {
                 unflushed = 0;
@@ -180,7 +187,7 @@ impl<'a> Replacement<'a> {
             }
             Ok(())
         })?;
-        Ok(Written { bytes: self.written, blake3: *hasher.finalize().as_bytes() })
+        Ok(Written { bytes: self.written, blake3 })
     }
 
     /// Checks what was written, and puts on it what the old file has; `false` if somebody removed it.
@@ -246,27 +253,51 @@ impl<'a> Replacement<'a> {
     }
 }
 
-/// Does `work` with a piece while it is hashed.
-fn hashed_beside<T>(hasher: &mut blake3::Hasher, piece: &[u8], work: impl FnOnce() -> T) -> T {
-    if piece.len() < HASHED_BESIDE {
-        hasher.update(piece);
-        return work();
-    }
-    let is_hashed = AtomicBool::new(false);
-    let done = std::thread::scope(|scope| {
-        let other = std::thread::Builder::new().name("vespera-hash".to_owned());
-        let hash = || {
-            hasher.update(piece);
-            is_hashed.store(true, Ordering::Release);
+/// Writes the content piece by piece through `write`, and returns its hash.
+///
+/// A large content that lies in one piece is hashed by another thread meanwhile, which takes about as long.
+fn write_hashed(content: &(impl Content + ?Sized), write: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<Blake3> {
+    let mut hasher = blake3::Hasher::new();
+    if let Some(whole) = content.whole().filter(|whole| whole.len() >= HASHED_BESIDE) {
+        let failed = AtomicBool::new(false);
+        let mut hash = || {
+            for piece in whole.chunks(PIECE_BYTES) {
+                if failed.load(Ordering::Relaxed) {
+                    return;
+                }
+                hasher.update(piece);
+            }
         };
-        // Where no thread can be had it is hashed below.
-        let _ = other.spawn_scoped(scope, hash);
-        work()
-    });
-    if !is_hashed.into_inner() {
-        hasher.update(piece);
+        let (spawned, written) = std::thread::scope(|scope| {
+            let other = std::thread::Builder::new().name("vespera-hash".to_owned());
+            let spawned = other.spawn_scoped(scope, &mut hash).is_ok();
+            // Also a panic ends the other thread early.
+            let ends = SetWhenDropped(&failed);
+            let written = content.pieces(write);
+            if written.is_ok() {
+                std::mem::forget(ends);
+            }
+            (spawned, written)
+        });
+        written?;
+        if !spawned {
+            hash();
+        }
+    } else {
+        content.pieces(&mut |piece| {
+            hasher.update(piece);
+            write(piece)
+        })?;
     }
-    done
+    Ok(*hasher.finalize().as_bytes())
+}
+
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Writes all of it, in as many calls as that takes, and counts what was written in `total`.

@@ -50,6 +50,13 @@ impl Content for Given<'_> {
             Self::Pieces(pieces) => pieces.pieces(take),
         }
     }
+
+    fn whole(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Pieces(_) => None,
+        }
+    }
 }
 
 /// A large text that is no ASCII, or memory that another thread may change: each piece is copied when its turn comes.

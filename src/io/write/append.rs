@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::folder_lock::FolderLock;
 use super::target::{Target, failed};
 use super::{
-    Content, NEW_FILE_MODE, Written, attributes, cancelled, hashed_beside, not_committed, not_durable, write_all,
+    Content, NEW_FILE_MODE, Written, attributes, cancelled, not_committed, not_durable, write_all, write_hashed,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
@@ -144,16 +144,13 @@ struct Undone<'a> {
 impl Undone<'_> {
     fn write(&mut self, content: &(impl Content + ?Sized), stopped: Stopped<'_>) -> Result<Written> {
         let Append { target, file, .. } = self.append;
-        let mut hasher = blake3::Hasher::new();
         FailPoint::Writing.pass();
-        content.pieces(&mut |piece| {
+        let written = &mut self.written;
+        let blake3 = write_hashed(content, &mut |piece| {
             if stopped() {
                 return Err(cancelled(target));
             }
-            let written = &mut self.written;
-            let write = || write_all(file.as_fd(), piece, written);
-            hashed_beside(&mut hasher, piece, write).map_err(|error| not_committed("append", target, error))?;
-            Ok(())
+            write_all(file.as_fd(), piece, written).map_err(|error| not_committed("append", target, error))
         })?;
         let size = status_of(file.as_fd()).map_err(|error| not_committed("describe", target, error))?.size;
         if size < self.append.length_before + self.written {
@@ -163,7 +160,7 @@ impl Undone<'_> {
             );
             return Err(Error::new(ErrorKind::NotCommitted, text).with_path(target.path()));
         }
-        Ok(Written { bytes: self.written, blake3: *hasher.finalize().as_bytes() })
+        Ok(Written { bytes: self.written, blake3 })
     }
 
     fn take_back(&mut self, why: Error) -> Error {
