@@ -1,8 +1,8 @@
 """Which process may use Polars.
 
 A process that was forked after its parent used Polars' engine hangs in nearly every Polars call: the engine's threads
-did not survive the fork, but its locks did. Reading, hashing and the streams never touch Polars and work everywhere;
-whatever does need it asks here first and raises `ForkedProcessError` instead of hanging.
+did not survive the fork, but its locks did. Reading, hashing, writing and the streams never touch Polars and work
+everywhere; whatever does need it asks here first and raises `ForkedProcessError` instead of hanging.
 
 A parent that had not even imported Polars has nothing to hand down: its children may use it.
 """
@@ -36,5 +36,6 @@ def ensure_not_forked() -> None:
         raise ForkedProcessError(
             "this process was forked from one that had loaded Polars, whose engine hangs in a forked child: start "
             'workers with the "spawn" or "forkserver" method, or use the functions that need no Polars '
-            "(read_file, read_file_string, read_file_chunks, compute_file_hash, stream_*)"
+            "(read_file, read_file_string, read_file_chunks, compute_file_hash, write_file_atomic, append_file, "
+            "stream_*)"
         )

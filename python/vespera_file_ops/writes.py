@@ -61,8 +61,8 @@ def write_file_atomic(
 
     The content goes to a temporary file beside the target, which then takes the target's place. Mode, owner, extended
     attributes and access lists of an existing file are kept. Where its owner may not be given (only root may), the new
-    file belongs to the caller, without set-user and set-group bits. A killed writer leaves at most a file named
-    `.vfo-<24 hexadecimal digits>.tmp`.
+    file belongs to the caller, without set-user and set-group bits, and where its group cannot be kept, the new group
+    may no more than everybody. A killed writer leaves at most a file named `.vfo-<24 hexadecimal digits>.tmp`.
 
     Arguments:
         path: The file; its folder must exist.

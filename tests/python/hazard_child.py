@@ -14,6 +14,10 @@ import json, os, resource, sys, threading, time
 import polars as pl
 import vespera_file_ops as vfo
 argument = json.loads(sys.argv[1])
+def peak():
+    # The most memory that this process had, in bytes. Not ru_maxrss: that one is inherited from who started it.
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 def answer(value):
     print("ANSWER " + json.dumps(value), flush=True)
 """

@@ -25,7 +25,7 @@ def test_a_million_hits_pass_into_a_file_in_300_mb(tmp_path: Path) -> None:
         """
         vfo.scan_hits("needle", argument["root"]).sink_parquet(argument["out"])
         rows = pl.scan_parquet(argument["out"]).select(pl.len()).collect().item()
-        answer([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, rows])
+        answer([peak(), rows])
         """,
         {"root": str(root), "out": str(tmp_path / "hits.parquet")},
     )
@@ -48,11 +48,11 @@ def test_a_line_of_a_gigabyte_takes_less_than_100_mb(tmp_path: Path, found: bool
     peak, before, hits = run_child(
         """
         pl.DataFrame({"a": [1, 2]}).lazy().filter(pl.col("a") > 1).collect()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        before = peak()
         with __import__("warnings").catch_warnings():
             __import__("warnings").simplefilter("ignore")
             hits = vfo.search_text(argument["pattern"], argument["path"]).height
-        answer([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, before, hits])
+        answer([peak(), before, hits])
         """,
         {"path": str(path), "pattern": "needle" if found else "nee[a-c]le"},
     )
