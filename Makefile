@@ -4,6 +4,8 @@
 #   make test     every test, Rust and Python
 #   make test-hard  what needs root, a loop device or minutes, with figures (VESPERA_CHURN_SECONDS=60 makes it shorter)
 #   make fuzz     globs, ignore files, decoding, replacing and paths under libFuzzer, FUZZ_SECONDS=600 each; needs g++
+#   make test-portable  the core's tests without what only Linux has: here, built for Windows under Wine, and type-checked
+#                 for macOS (see tests/portable.sh; it takes half an hour, the first time longer)
 #   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
 #   make kernels  the walk, the readers, the search and the tables one by one (see benches/kernels.rs)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
@@ -29,7 +31,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.r
 # Several Rust tests start threads and count descriptors: nextest runs each in its own process.
 RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 
-.PHONY: demo test test-rust test-python test-hard fuzz bench kernels lint build owner clean
+.PHONY: demo test test-rust test-python test-hard test-portable fuzz bench kernels lint build owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -41,6 +43,9 @@ test-rust: owner
 
 test-python: build $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
+
+test-portable:
+	tests/portable.sh
 
 # How long truncation is tried against maps (hazard 1), in seconds, all sizes and orders together.
 test-hard: export VESPERA_CHURN_SECONDS ?= 3600

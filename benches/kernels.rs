@@ -4,13 +4,13 @@
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_main};
 use vespera_file_ops::Table;
 use vespera_file_ops::io::content::ContentReader;
 use vespera_file_ops::io::hash::hash_bytes_hex;
-use vespera_file_ops::io::root::{FileKind, status_of};
+use vespera_file_ops::io::root::path_bytes::of_path;
+use vespera_file_ops::io::root::{AsHandle, FileKind, status_of};
 use vespera_file_ops::io::strategy::{Strategy, Thresholds};
 use vespera_file_ops::scan::{Operation, ScanOptions, ScanRequest, SourceSpec, collect};
 use vespera_file_ops::search::pattern::{PatternOptions, Patterns};
@@ -38,7 +38,7 @@ fn walk(c: &mut Criterion) {
             std::fs::write(folder.join(format!("{file:03}.txt")), b"one line\n").expect("a file");
         }
     }
-    let path = std::os::unix::ffi::OsStrExt::as_bytes(root.path().as_os_str()).to_vec();
+    let path = of_path(root.path());
     let sources = vec![SourceSpec { path, may_be_glob: false }];
     let options = ScanOptions { sources, threads: Some(1), ..ScanOptions::default() };
     let request = ScanRequest::new(options, Operation::Describe { blake3: false }).expect("a request");
@@ -64,7 +64,7 @@ fn read(c: &mut Criterion) {
             group.bench_function(format!("{} of {} KiB", strategy.as_str(), bytes >> 10), |b| {
                 b.iter(|| {
                     let mut last = 0;
-                    let report = reader.read(file.as_fd(), true, &mut |chunk| {
+                    let report = reader.read(file.as_handle(), true, &mut |chunk| {
                         last = chunk.bytes.iter().step_by(4096).fold(0, |sum, byte| sum ^ byte);
                         ControlFlow::Continue(())
                     });
@@ -119,7 +119,7 @@ fn search(c: &mut Criterion) {
 fn table(c: &mut Criterion) {
     let mut group = c.benchmark_group("table");
     let own = std::fs::File::open(".").expect("the folder");
-    let status = status_of(own.as_fd()).expect("its status");
+    let status = status_of(own.as_handle()).expect("its status");
     let projection = Projection::all(Table::Files, &[], Layout::default());
     group.throughput(Throughput::Elements(4096));
     group.bench_function("4096 rows of files", |b| {

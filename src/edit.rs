@@ -8,11 +8,9 @@ mod matches;
 mod replacement;
 
 use std::borrow::Cow;
-use std::os::fd::{AsFd, OwnedFd};
 
 use arrow_array::RecordBatch;
 use grep_matcher::Captures;
-use rustix::io::Errno;
 
 use self::matches::Matches;
 use self::replacement::Replacement;
@@ -21,7 +19,7 @@ use crate::fail_point::FailPoint;
 use crate::io::content::{ContentReader, Stopped};
 use crate::io::decode::{EncodingChoice, TextBuffer, TextEncoding, binary_offset};
 use crate::io::hash::Blake3;
-use crate::io::root::{FileStatus, Root, is_known_disk, status_of};
+use crate::io::root::{AsHandle, FileStatus, Handle, Root, is_known_disk, status_of};
 use crate::io::strategy::Thresholds;
 use crate::io::write::target::Target;
 use crate::io::write::{self, Content, Observed, PIECE_BYTES, WriteOptions, holds_other};
@@ -95,7 +93,7 @@ pub fn replace_in_file(
 ) -> Result<RecordBatch> {
     let target = Target::find(root, path, options.write.follow_symlinks)?;
     if target.entry().is_none() {
-        return Err(Error::io("open", path, Errno::NOENT));
+        return Err(Error::io("open", path, std::io::ErrorKind::NotFound));
     }
     // Before it is opened, because opening a device can do something.
     target.refuse_other_kinds()?;
@@ -125,7 +123,7 @@ pub fn replace_in_file(
 /// A file's content, and the file that it was read from.
 struct Source {
     raw: Vec<u8>,
-    file: OwnedFd,
+    file: Handle,
     status: FileStatus,
 }
 
@@ -135,8 +133,8 @@ impl Source {
         let mut reader = ContentReader::new(Thresholds::default());
         for _ in 0..TRIES {
             let file = target.open_content().map_err(|error| Error::io("open", path, error))?;
-            let status = status_of(file.as_fd()).map_err(|error| Error::io("describe", path, error))?;
-            let read = reader.read_all(file.as_fd(), is_known_disk(file.as_fd()), stopped);
+            let status = status_of(file.as_handle()).map_err(|error| Error::io("describe", path, error))?;
+            let read = reader.read_all(file.as_handle(), is_known_disk(file.as_handle()), stopped);
             let (raw, report) = read.map_err(|error| Error::io("read", path, error))?;
             if stopped() {
                 return Err(Error::new(ErrorKind::Cancelled, "cancelled; nothing was written").with_path(path));

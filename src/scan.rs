@@ -22,6 +22,7 @@ mod share;
 mod signal;
 mod source;
 mod summary;
+mod thread_counts;
 mod worker;
 
 use std::collections::VecDeque;

@@ -115,6 +115,7 @@ fn shown(path: &[u8]) -> String {
 /// Its writer's last sign of life is long ago. A time to come is one of another machine's clock, and no sign of age.
 fn is_older(status: &FileStatus, than: Duration) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let changed = Duration::new(u64::try_from(status.changed.seconds).unwrap_or(0), status.changed.nanos);
+    let changed = status.last_change();
+    let changed = Duration::new(u64::try_from(changed.seconds).unwrap_or(0), changed.nanos);
     than.is_zero() || now.checked_sub(changed).is_some_and(|age| age >= than)
 }

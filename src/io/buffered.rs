@@ -6,11 +6,8 @@
 //! of it is consumed.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 
-use rustix::io::Errno;
-
-use super::root::{self, FileKind};
+use super::root::{self, FileKind, HandleRef};
 
 /// A short read that stops here may hide an I/O error: the system reports a bad sector only to the read after it.
 const PAGE_BYTES: u64 = 4096;
@@ -72,7 +69,7 @@ pub(super) struct Filled {
 /// `short_read_is_end` spares the read that would return nothing, except where the short read stopped at a page: that
 /// is where an unreadable page would stop it too, and one file in 4,096 can afford to be sure.
 pub(super) fn fill(
-    file: BorrowedFd<'_>,
+    file: HandleRef<'_>,
     buffer: &mut [u8],
     start: usize,
     offset: u64,
@@ -95,7 +92,7 @@ pub(super) fn fill(
 ///
 /// A file that keeps growing under the reader is cut `slack` bytes behind `size`; its times tell on it.
 pub(super) fn read_whole(
-    file: BorrowedFd<'_>,
+    file: HandleRef<'_>,
     buffer: &mut ReadBuffer,
     keep: usize,
     size: u64,
@@ -120,23 +117,22 @@ pub(super) fn not_a_regular_file() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
 }
 
-fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    match rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut *buffer, offset)) {
-        Ok(count) => Ok(count),
+fn read_at(file: HandleRef<'_>, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    match root::read_at(file, buffer, offset) {
         // Some files of the system's own trees can only be read onward; pipes and terminals must not be read at all.
-        Err(Errno::SPIPE) if root::status_of(file)?.kind == FileKind::File => {
-            Ok(rustix::io::retry_on_intr(|| rustix::io::read(file, &mut *buffer))?)
-        }
-        Err(Errno::SPIPE) => Err(not_a_regular_file()),
-        Err(error) => Err(error.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotSeekable => match root::status_of(file)?.kind {
+            FileKind::File => root::read_onward(file, buffer),
+            _ => Err(not_a_regular_file()),
+        },
+        read => read,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::root::AsHandle;
     use std::io::Write;
-    use std::os::fd::AsFd;
 
     fn file(len: usize) -> (std::fs::File, Vec<u8>) {
         let content: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
@@ -152,7 +148,7 @@ mod tests {
             for room in [1, 4096, 8192, 8193, 10000] {
                 for trusted in [true, false] {
                     let mut buffer = vec![0; room];
-                    let filled = fill(file.as_fd(), &mut buffer, 0, 0, trusted).unwrap();
+                    let filled = fill(file.as_handle(), &mut buffer, 0, 0, trusted).unwrap();
                     assert_eq!(filled, Filled { len: len.min(room), ended: len < room }, "{len} {room}");
                     assert_eq!(buffer[..filled.len], content[..filled.len]);
                 }
@@ -166,7 +162,7 @@ mod tests {
         for (keep, size) in [(0, 100_000), (0, 0), (0, 200_000), (5000, 100_000), (5000, 10)] {
             let mut buffer = ReadBuffer::default();
             buffer.with_len(keep, 0).unwrap().copy_from_slice(&content[..keep]);
-            let len = read_whole(file.as_fd(), &mut buffer, keep, size, 1 << 20, true).unwrap();
+            let len = read_whole(file.as_handle(), &mut buffer, keep, size, 1 << 20, true).unwrap();
             assert_eq!(buffer.get(len), content, "{keep} {size}");
         }
     }
@@ -174,18 +170,19 @@ mod tests {
     #[test]
     fn a_file_that_outgrows_its_size_without_end_is_cut() {
         let (file, _) = file(100_000);
-        let len = read_whole(file.as_fd(), &mut ReadBuffer::default(), 0, 10, 1000, true).unwrap();
+        let len = read_whole(file.as_handle(), &mut ReadBuffer::default(), 0, 10, 1000, true).unwrap();
         assert!((1010..5000).contains(&len), "{len}");
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "a pipe can be read at any place there, and has no name in a folder")]
     fn a_pipe_is_refused_before_a_byte_is_taken() {
-        let (reader, mut writer) = std::io::pipe().unwrap();
+        let (mut reader, mut writer) = crate::io::test_files::pipe();
         writer.write_all(b"precious").unwrap();
-        let error = fill(reader.as_fd(), &mut [0; 64], 0, 0, true).unwrap_err();
+        let error = fill(reader.as_handle(), &mut [0; 64], 0, 0, true).unwrap_err();
         assert_eq!(error.to_string(), "not a regular file");
         let mut left = [0; 8];
-        assert_eq!(rustix::io::read(&reader, &mut left).unwrap(), 8);
+        std::io::Read::read_exact(&mut reader, &mut left).unwrap();
         assert_eq!(&left, b"precious");
     }
 

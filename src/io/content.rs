@@ -8,12 +8,11 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::buffered::{self, ReadBuffer};
 use super::mmap::MappedFile;
-use super::root::{self, FileKind, FileStatus, TimeSpec};
+use super::root::{self, FileKind, FileStatus, HandleRef, TimeSpec};
 use super::shared_read::{Helpers, Owner, Preview, STRETCH_BYTES, SharedRead, Taken};
 use super::strategy::{Strategy, Thresholds};
 use super::stream;
@@ -67,7 +66,7 @@ pub struct Chunk<'a> {
 #[derive(Debug)]
 struct Mapped<'a> {
     map: &'a MappedFile,
-    file: BorrowedFd<'a>,
+    file: HandleRef<'a>,
     before: Observation,
 }
 
@@ -145,7 +144,7 @@ impl ContentReader {
     ///
     /// # Errors
     /// Whatever the system reports, and `InvalidInput` for what is no regular file.
-    pub fn read(&mut self, file: BorrowedFd<'_>, short_read_is_end: bool, sink: Sink<'_>) -> io::Result<ReadReport> {
+    pub fn read(&mut self, file: HandleRef<'_>, short_read_is_end: bool, sink: Sink<'_>) -> io::Result<ReadReport> {
         self.read_with(None, file, short_read_is_end, sink)
     }
 
@@ -159,7 +158,7 @@ impl ContentReader {
     pub fn read_with(
         &mut self,
         helpers: Option<&dyn Helpers>,
-        file: BorrowedFd<'_>,
+        file: HandleRef<'_>,
         short_read_is_end: bool,
         sink: Sink<'_>,
     ) -> io::Result<ReadReport> {
@@ -187,7 +186,7 @@ impl ContentReader {
     /// As [`Self::read`].
     pub fn read_checked(
         &mut self,
-        file: BorrowedFd<'_>,
+        file: HandleRef<'_>,
         short_read_is_end: bool,
         stopped: Stopped<'_>,
         sink: Sink<'_>,
@@ -205,7 +204,7 @@ impl ContentReader {
     /// As [`Self::read`].
     pub fn read_all(
         &mut self,
-        file: BorrowedFd<'_>,
+        file: HandleRef<'_>,
         short_read_is_end: bool,
         stopped: Stopped<'_>,
     ) -> io::Result<(Vec<u8>, ReadReport)> {
@@ -234,7 +233,7 @@ impl ContentReader {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_into(&self, file: BorrowedFd<'_>, content: &mut [u8], stopped: Stopped<'_>) -> io::Result<bool> {
+    pub fn read_into(&self, file: HandleRef<'_>, content: &mut [u8], stopped: Stopped<'_>) -> io::Result<bool> {
         let before = Observation::settled(file, root::status_of(file)?, Duration::MAX, stopped)?;
         if before.status.size != content.len() as u64 {
             return Ok(false);
@@ -246,7 +245,7 @@ impl ContentReader {
     /// Reads a file whose size decides, of which the first `read` bytes are in the buffer.
     fn read_described(
         &mut self,
-        file: BorrowedFd<'_>,
+        file: HandleRef<'_>,
         short_read_is_end: bool,
         with: &ReadWith<'_>,
         read: usize,
@@ -313,14 +312,13 @@ impl ContentReader {
         };
         let wrong_length = short_read_is_end && !stopped && bytes != status.size;
         let changed = (promised && (lost || wrong_length || !before.still_holds(file))) || (shared && wrong_length);
-        drop(map);
         self.give_back();
         Ok(ReadReport { strategy, bytes, status: Some(status), changed })
     }
 
     fn read_stream(
         &mut self,
-        file: BorrowedFd<'_>,
+        file: HandleRef<'_>,
         keep: usize,
         range: (u64, Option<u64>),
         sink: Sink<'_>,
@@ -337,7 +335,7 @@ impl ContentReader {
     /// ended.
     fn read_shared(
         &mut self,
-        file: BorrowedFd<'_>,
+        file: HandleRef<'_>,
         size: u64,
         helpers: &dyn Helpers,
         sink: Sink<'_>,
@@ -398,8 +396,8 @@ impl Observation {
     /// that the call which made it has ended.
     ///
     /// A file that is written all the while stays unsettled, and then counts as changed.
-    fn settled(file: BorrowedFd<'_>, mut status: FileStatus, most: Duration, stopped: Stopped<'_>) -> io::Result<Self> {
-        let left = |status: &FileStatus| time_until_old(status.changed, quiet_after(status.size).min(most));
+    fn settled(file: HandleRef<'_>, mut status: FileStatus, most: Duration, stopped: Stopped<'_>) -> io::Result<Self> {
+        let left = |status: &FileStatus| time_until_old(status.last_change(), quiet_after(status.size).min(most));
         for _ in 0..2 {
             let Some(wait) = left(&status) else { return Ok(Self::of(status)) };
             let until = Instant::now() + wait;
@@ -415,7 +413,7 @@ impl Observation {
         Ok(Self { status, settled: left(&status).is_none() })
     }
 
-    fn still_holds(&self, file: BorrowedFd<'_>) -> bool {
+    fn still_holds(&self, file: HandleRef<'_>) -> bool {
         self.settled && root::status_of(file).is_ok_and(|now| now.same_content_as(&self.status))
     }
 }

@@ -4,9 +4,9 @@
 //! so it is read again, and after a few attempts refused.
 
 use std::ops::ControlFlow;
-use std::os::fd::BorrowedFd;
 
 use super::content::ContentReader;
+use super::root::HandleRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 
@@ -27,7 +27,7 @@ pub type Blake3 = [u8; 32];
 /// `cancel` says so, and what the system reports.
 pub fn blake3_of(
     reader: &mut ContentReader,
-    file: BorrowedFd<'_>,
+    file: HandleRef<'_>,
     short_read_is_end: bool,
     path: &[u8],
     cancel: &dyn Fn() -> bool,
@@ -75,9 +75,9 @@ pub fn hash_hex(hash: &Blake3) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::root::AsHandle;
     use crate::io::strategy::{Strategy, Thresholds};
     use std::cell::Cell;
-    use std::os::fd::AsFd;
     use std::time::{Duration, Instant};
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
             let file = std::fs::File::open(&path).unwrap();
             for forced in [None, Some(Strategy::Buffered), Some(Strategy::Mmap), Some(Strategy::Stream)] {
                 let mut reader = ContentReader::new(Thresholds { forced, ..Thresholds::default() });
-                let hash = blake3_of(&mut reader, file.as_fd(), true, b"f", &|| false).unwrap();
+                let hash = blake3_of(&mut reader, file.as_handle(), true, b"f", &|| false).unwrap();
                 assert_eq!(hash_hex(&hash), hash_bytes_hex(&content), "{len} {forced:?}");
             }
         }
@@ -112,7 +112,7 @@ mod tests {
             looks.get() > 4
         };
         let mut reader = ContentReader::new(Thresholds::default());
-        let error = blake3_of(&mut reader, file.as_fd(), true, b"f", &cancel).unwrap_err();
+        let error = blake3_of(&mut reader, file.as_handle(), true, b"f", &cancel).unwrap_err();
         assert_eq!((error.kind(), looks.get()), (ErrorKind::Cancelled, 5));
     }
 
@@ -130,7 +130,7 @@ mod tests {
                 scope.spawn(|| {
                     let file = std::fs::File::options().write(true).open(&path).unwrap();
                     for round in 0_u64.. {
-                        rustix::io::pwrite(&file, &contents[usize::from(round % 2 == 1)], 0).unwrap();
+                        crate::io::test_files::write_at(&file, &contents[usize::from(round % 2 == 1)], 0);
                         std::thread::sleep(Duration::from_micros(round * 7919 % 90_000));
                         if !running() {
                             return;
@@ -141,7 +141,7 @@ mod tests {
                 let (mut whole, mut refused) = (0, 0);
                 while running() {
                     let file = std::fs::File::open(&path).unwrap();
-                    match blake3_of(&mut reader, file.as_fd(), true, b"f", &|| false) {
+                    match blake3_of(&mut reader, file.as_handle(), true, b"f", &|| false) {
                         Ok(hash) => {
                             assert!(valid.contains(&hash_hex(&hash)), "a torn hash");
                             whole += 1;

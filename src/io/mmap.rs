@@ -15,6 +15,8 @@
 //! again.) A signal that somebody sent is raised again under the other action, or left alone where that ignores it. The
 //! second that is not ours gets the system's default action, so that nothing goes round in a circle.
 //!
+//! The guard is built on the signals of Linux; on other systems no file is mapped.
+//!
 //! Nothing here takes a lock, so a child that was forked in the middle of anything can go on mapping files.
 //!
 //! # The contract of the unsafe code
@@ -33,6 +35,9 @@ use std::{mem, ptr};
 use memmap2::{Mmap, MmapOptions};
 
 use super::counters;
+
+/// Whether files can be mapped here.
+pub const IS_AVAILABLE: bool = true;
 
 /// How many maps may exist at once; more than there will be workers. A file that finds no slot is read instead.
 const SLOTS: usize = 1024;

@@ -16,10 +16,16 @@ pub mod content;
 pub mod counters;
 pub mod decode;
 pub mod hash;
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+pub mod mmap;
+#[cfg(not(all(target_os = "linux", not(feature = "portable"))))]
+#[path = "mmap_unavailable.rs"]
 pub mod mmap;
 pub mod root;
 pub mod shared_read;
 pub mod strategy;
 mod stream;
+#[cfg(test)]
+pub(crate) mod test_files;
 pub mod whole;
 pub mod write;

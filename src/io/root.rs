@@ -4,26 +4,47 @@
 //! outside of that folder can be reached through it: not by `..`, not by an absolute path, not by a link, and not by
 //! somebody who swaps a folder for a link meanwhile. That is the kernel's doing and not a comparison of strings.
 //!
+//! What handles are, and what the system is asked, differs from one system to the next; nothing outside of this room
+//! does. One of two sides with the same functions is compiled:
+//!
+//! - `linux`: file descriptors; the kernel resolves paths, and keeps them inside.
+//! - `portable`: the standard library, and a library of capabilities for what is confined. The feature `portable`
+//!   chooses it on Linux too, so that it is tested there.
+//!
+//! And for both:
+//!
 //! - `status`: what the system says of an entry.
-//! - `folder`: what is opened and described relative to a folder's handle.
-//! - `beneath`: the same, and never outside of it.
+//! - [`path_bytes`]: a path's bytes, and the path of the system.
+//! - [`spelling`]: how paths are spelled.
 
-mod beneath;
-mod folder;
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+mod linux;
+pub mod path_bytes;
+#[cfg(not(all(target_os = "linux", not(feature = "portable"))))]
+mod portable;
+pub mod spelling;
 mod status;
 
+use std::borrow::Cow;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{CWD, Mode, OFlags};
-
 use crate::error::{Error, OutsideRoot, Result};
-use beneath::{open_beneath, status_beneath};
-pub use folder::{is_known_disk, open_content, open_folder, open_folder_below, status_at, status_of};
-pub use status::{FileKind, FileStatus, TimeSpec};
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+use linux as system;
+use path_bytes::{of_path, to_path};
+#[cfg(not(all(target_os = "linux", not(feature = "portable"))))]
+use portable as system;
+pub use status::{FileKind, FileStatus, TimeSpec, UnixStatus};
+pub use system::changes;
+pub use system::{
+    AsHandle, EntryBuffer, Handle, HandleRef, announce_reading, duplicate, each_entry, into_file, is_a_folder,
+    is_known_disk, is_link, most_handles, open_content, open_folder, open_folder_below, read_at, read_onward,
+    status_at, status_of, working_folder,
+};
+
+/// Whether the code is in use that needs nothing of Linux.
+pub const IS_PORTABLE: bool = cfg!(not(all(target_os = "linux", not(feature = "portable"))));
 
 /// Where paths start: anywhere, or in one folder that they cannot leave.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +55,7 @@ pub struct Root {
 /// A folder that paths cannot leave.
 #[derive(Debug)]
 struct Confined {
-    handle: OwnedFd,
+    handle: Handle,
     /// As the caller spelled it, made absolute.
     absolute: Vec<u8>,
     /// What the system calls it.
@@ -50,14 +71,22 @@ pub enum FolderUse {
     Passing,
 }
 
-impl FolderUse {
-    fn flags(self) -> OFlags {
-        let use_ = match self {
-            Self::Listing => OFlags::RDONLY,
-            Self::Passing => OFlags::PATH,
-        };
-        use_ | OFlags::DIRECTORY | OFlags::CLOEXEC
-    }
+/// What became of an attempt to lock something.
+#[derive(Debug)]
+pub enum Lock {
+    /// It is locked.
+    Taken,
+    /// Somebody else holds it.
+    HeldByOther,
+    /// The file system knows no locks, or none of this kind.
+    Impossible(io::Error),
+}
+
+/// What is opened below a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opens {
+    Folder(FolderUse),
+    Content,
 }
 
 impl Root {
@@ -73,13 +102,11 @@ impl Root {
     /// The system's, if it cannot be opened or is no folder.
     pub fn confined(path: &[u8]) -> Result<Self> {
         let failed = |error: io::Error| Error::io("open the root", path, error);
-        let handle =
-            rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, FolderUse::Passing.flags(), Mode::empty()))
-                .map_err(|error| failed(error.into()))?;
-        let absolute = std::path::absolute(as_path(path)).map_err(failed)?.into_os_string().into_vec();
-        let canonical = match path_of(handle.as_fd()) {
+        let handle = system::open_root(path).map_err(failed)?;
+        let absolute = absolute(path).map_err(failed)?;
+        let canonical = match system::path_of(handle.as_handle()) {
             Some(path) => path,
-            None => std::fs::canonicalize(as_path(path)).map_err(failed)?.into_os_string().into_vec(),
+            None => canonicalized(path).map_err(failed)?,
         };
         Ok(Self { confined: Some(Arc::new(Confined { handle, absolute, canonical })) })
     }
@@ -104,37 +131,49 @@ impl Root {
 
     /// The handle of the folder that cannot be left.
     #[must_use]
-    pub fn handle(&self) -> Option<BorrowedFd<'_>> {
-        self.confined.as_deref().map(|confined| confined.handle.as_fd())
+    pub fn handle(&self) -> Option<HandleRef<'_>> {
+        self.confined.as_deref().map(|confined| confined.handle.as_handle())
     }
 
     /// The path as it is resolved from here. An absolute path that begins with the root's own is what follows it.
     ///
     /// # Errors
     /// [`OutsideRoot`] for any other absolute path.
-    pub fn relative<'p>(&self, path: &'p [u8]) -> io::Result<&'p [u8]> {
-        let Some(confined) = &self.confined else { return Ok(path) };
-        if path.first() != Some(&b'/') {
+    pub fn relative<'p>(&self, path: &'p [u8]) -> io::Result<Cow<'p, [u8]>> {
+        let Some(confined) = &self.confined else { return Ok(Cow::Borrowed(path)) };
+        let path = if cfg!(windows) { Cow::Owned(spelling::normalised(path)) } else { Cow::Borrowed(path) };
+        if spelling::root_bytes(&path) == 0 {
             return Ok(path);
         }
-        let rest = [&confined.absolute, &confined.canonical].into_iter().find_map(|root| below(root, path));
-        rest.ok_or_else(|| OutsideRoot.into())
+        let below = |root: &Vec<u8>| spelling::NATIVE.below(root, &path).map(<[u8]>::len);
+        let length = [&confined.absolute, &confined.canonical].into_iter().find_map(below).ok_or(OutsideRoot)?;
+        Ok(match path {
+            _ if length == 0 => Cow::Borrowed(b".".as_slice()),
+            Cow::Borrowed(path) => Cow::Borrowed(&path[path.len() - length..]),
+            Cow::Owned(path) => Cow::Owned(path[path.len() - length..].to_vec()),
+        })
     }
 
     /// Opens a folder; links on the way are followed, and one in the last place if `follow` says so.
     ///
     /// # Errors
     /// The system's, and [`OutsideRoot`].
-    pub fn open_folder(&self, path: &[u8], purpose: FolderUse, follow: bool) -> io::Result<OwnedFd> {
-        self.open(path, purpose.flags(), follow)
+    pub fn open_folder(&self, path: &[u8], purpose: FolderUse, follow: bool) -> io::Result<Handle> {
+        match self.handle() {
+            Some(root) => system::open_beneath(root, &self.relative(path)?, Opens::Folder(purpose), follow),
+            None => open_folder(working_folder(), path, purpose, follow),
+        }
     }
 
     /// Opens a content for reading, as [`open_content`] does.
     ///
     /// # Errors
     /// The system's, and [`OutsideRoot`].
-    pub fn open_content(&self, path: &[u8], follow: bool) -> io::Result<OwnedFd> {
-        self.open(path, folder::CONTENT, follow)
+    pub fn open_content(&self, path: &[u8], follow: bool) -> io::Result<Handle> {
+        match self.handle() {
+            Some(root) => system::open_beneath(root, &self.relative(path)?, Opens::Content, follow),
+            None => open_content(working_folder(), path, follow),
+        }
     }
 
     /// Describes an entry.
@@ -142,10 +181,9 @@ impl Root {
     /// # Errors
     /// The system's, and [`OutsideRoot`].
     pub fn status(&self, path: &[u8], follow: bool) -> io::Result<FileStatus> {
-        let path = self.relative(path)?;
         match self.handle() {
-            Some(root) => status_beneath(root, path, follow),
-            None => status_at(CWD, path, follow),
+            Some(root) => system::status_beneath(root, &self.relative(path)?, follow),
+            None => status_at(working_folder(), path, follow),
         }
     }
 
@@ -154,51 +192,25 @@ impl Root {
     ///
     /// # Errors
     /// The system's.
-    pub fn canonical_of(&self, folder: Option<BorrowedFd<'_>>, path: &[u8]) -> io::Result<Vec<u8>> {
+    pub fn canonical_of(&self, folder: Option<HandleRef<'_>>, path: &[u8]) -> io::Result<Vec<u8>> {
         match &self.confined {
-            None => Ok(std::fs::canonicalize(as_path(path))?.into_os_string().into_vec()),
+            None => canonicalized(path),
             // Asking the path again could give another folder's answer.
-            Some(confined) => Ok(folder.and_then(path_of).unwrap_or_else(|| join(&confined.canonical, path))),
-        }
-    }
-
-    fn open(&self, path: &[u8], flags: OFlags, follow: bool) -> io::Result<OwnedFd> {
-        let path = self.relative(path)?;
-        let flags = flags | folder::link_flag(follow);
-        match self.handle() {
-            Some(root) => open_beneath(root, path, flags),
-            None => folder::open(CWD, path, flags),
+            Some(confined) => Ok(folder.and_then(system::path_of).unwrap_or_else(|| join(&confined.canonical, path))),
         }
     }
 }
 
-/// Opens the folder `path`, relative to `at`; links are followed.
+/// A path that names the same wherever the process stands, `.` and on Windows `..` taken out.
 ///
 /// # Errors
-/// The system's.
-pub fn open_folder_from(at: BorrowedFd<'_>, path: &[u8], purpose: FolderUse) -> io::Result<OwnedFd> {
-    folder::open(at, path, purpose.flags())
+/// The system's, if there is no working folder or the path is none.
+pub fn absolute(path: &[u8]) -> io::Result<Vec<u8>> {
+    Ok(of_path(&std::path::absolute(to_path(path)?)?))
 }
 
-/// What follows `root` in `path`, if it lies below it.
-fn below<'p>(root: &[u8], path: &'p [u8]) -> Option<&'p [u8]> {
-    let rest = path.strip_prefix(root)?;
-    let inside = rest.is_empty() || rest[0] == b'/' || root.ends_with(b"/");
-    let rest = &rest[rest.iter().take_while(|byte| **byte == b'/').count()..];
-    inside.then_some(if rest.is_empty() { b"." } else { rest })
-}
-
-/// The system's own name for what a handle refers to, where it tells.
-fn path_of(folder: BorrowedFd<'_>) -> Option<Vec<u8>> {
-    use std::os::fd::AsRawFd;
-    let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
-    let path = rustix::fs::readlink(link, Vec::new()).ok()?.into_bytes();
-    // What has been removed, or lies outside of what this process can see, has no path.
-    (path.starts_with(b"/") && !path.ends_with(b" (deleted)")).then_some(path)
-}
-
-fn as_path(path: &[u8]) -> &Path {
-    Path::new(std::ffi::OsStr::from_bytes(path))
+fn canonicalized(path: &[u8]) -> io::Result<Vec<u8>> {
+    Ok(of_path(&std::fs::canonicalize(to_path(path)?)?))
 }
 
 fn join(folder: &[u8], path: &[u8]) -> Vec<u8> {
@@ -207,22 +219,4 @@ fn join(folder: &[u8], path: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_absolute_path_is_inside_by_whole_components_alone() {
-        for (root, path, rest) in [
-            ("/srv/data", "/srv/data", Some(".")),
-            ("/srv/data", "/srv/data//", Some(".")),
-            ("/srv/data", "/srv/data/a/b", Some("a/b")),
-            ("/srv/data", "/srv/data//a", Some("a")),
-            ("/srv/data", "/srv/database", None),
-            ("/srv/data", "/srv", None),
-            ("/", "/etc", Some("etc")),
-            ("/", "/", Some(".")),
-        ] {
-            assert_eq!(below(root.as_bytes(), path.as_bytes()), rest.map(str::as_bytes), "{root} {path}");
-        }
-    }
-}
+mod tests;

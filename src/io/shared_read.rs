@@ -10,13 +10,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use memchr::memchr;
 
 use super::buffered::{fill, zeroed};
+use super::root::{AsHandle, Handle, HandleRef, duplicate};
 
 /// How long a stretch is: half of what a core's own cache holds today, or less.
 pub(super) const STRETCH_BYTES: usize = 256 << 10;
@@ -96,7 +96,7 @@ pub(super) enum Taken {
 
 /// The reading of one file.
 pub struct SharedRead {
-    file: OwnedFd,
+    file: Handle,
     size: u64,
     stretch_bytes: usize,
     make_look: MakeLook,
@@ -121,12 +121,12 @@ struct Progress {
 impl SharedRead {
     /// Nothing read yet. It holds the file open for itself, because helpers may outlive the owner's interest.
     pub(super) fn new(
-        file: BorrowedFd<'_>,
+        file: HandleRef<'_>,
         size: u64,
         stretch_bytes: usize,
         make_look: MakeLook,
     ) -> io::Result<Arc<Self>> {
-        let file = rustix::io::fcntl_dupfd_cloexec(file, 0)?;
+        let file = duplicate(file)?;
         let (progress, changed) = (Mutex::default(), Condvar::new());
         Ok(Arc::new(Self { file, size, stretch_bytes, make_look, progress, changed }))
     }
@@ -217,7 +217,7 @@ impl SharedRead {
         let file_end = in_buffer(self.size);
         let mut len = 0;
         let mut read_to = |buffer: &mut [u8], to: usize| -> io::Result<bool> {
-            let filled = fill(self.file.as_fd(), &mut buffer[..to], len, from + len as u64, true)?;
+            let filled = fill(self.file.as_handle(), &mut buffer[..to], len, from + len as u64, true)?;
             len = filled.len;
             Ok(!filled.ended)
         };

@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use super::mmap;
+
 /// How a file's content is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Strategy {
@@ -54,7 +56,8 @@ pub struct Thresholds {
 }
 
 impl Default for Thresholds {
-    /// 1 MiB, 16 MiB, chunks of 8 MiB; maps are made unless the environment says `VESPERA_NO_MMAP=1`.
+    /// 1 MiB, 16 MiB, chunks of 8 MiB; maps are made where they can be guarded, unless the environment says
+    /// `VESPERA_NO_MMAP=1`.
     fn default() -> Self {
         Self { mmap_from: 1 << 20, stream_above: 16 << 20, chunk_bytes: 8 << 20, forced: None, maps: maps_wanted() }
     }
@@ -78,7 +81,10 @@ impl Thresholds {
 /// Whether the environment leaves memory maps on; asked once, because the answer is needed for every reader.
 fn maps_wanted() -> bool {
     static WANTED: OnceLock<bool> = OnceLock::new();
-    *WANTED.get_or_init(|| !std::env::var_os("VESPERA_NO_MMAP").is_some_and(|value| !value.is_empty() && value != "0"))
+    *WANTED.get_or_init(|| {
+        mmap::IS_AVAILABLE
+            && !std::env::var_os("VESPERA_NO_MMAP").is_some_and(|value| !value.is_empty() && value != "0")
+    })
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::buffered::{ReadBuffer, fill};
 use super::content::Stopped;
+use super::root::{HandleRef, announce_reading};
 use crate::fail_point::FailPoint;
 
 /// How often the first of two readers looks whether it is to stop the second.
@@ -24,15 +24,15 @@ pub(super) type Emit<'a> = &'a mut dyn FnMut(&[u8], u64, bool) -> ControlFlow<()
 /// The first `keep` bytes of `buffer` have been read already. `end` is where to stop, if that is known. There is always
 /// exactly one last chunk, which may be empty, unless `emit` stops before it.
 pub(super) fn read_chunks(
-    file: BorrowedFd<'_>,
+    file: HandleRef<'_>,
     buffer: &mut ReadBuffer,
     keep: usize,
     chunk_bytes: usize,
     (start, end): (u64, Option<u64>),
     emit: Emit<'_>,
 ) -> io::Result<u64> {
-    // Twice the read-ahead; a file system that has no use for the advice may refuse it.
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    // Twice the read-ahead.
+    announce_reading(file);
     let chunk_bytes = chunk_bytes.max(keep).max(1);
     let mut keep = keep;
     let mut offset = start;
@@ -54,12 +54,12 @@ pub(super) fn read_chunks(
 /// Reads a file into `content`, which is as long as the file is: its second half by another thread. Returns how many
 /// bytes were read; fewer than there are if the file ended early or `stopped` ended it.
 pub(super) fn read_halves(
-    file: BorrowedFd<'_>,
+    file: HandleRef<'_>,
     content: &mut [u8],
     chunk_bytes: usize,
     stopped: Stopped<'_>,
 ) -> io::Result<usize> {
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    announce_reading(file);
     let middle = content.len() / 2;
     let (first, second) = content.split_at_mut(middle);
     let ends = AtomicBool::new(false);
@@ -97,8 +97,8 @@ pub(super) fn read_halves(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::root::AsHandle;
     use std::io::Write;
-    use std::os::fd::AsFd;
 
     #[test]
     fn chunks_tile_the_file_and_exactly_one_is_the_last() {
@@ -111,14 +111,20 @@ mod tests {
                     let mut buffer = ReadBuffer::default();
                     buffer.with_len(keep, 0).unwrap().copy_from_slice(&content[..keep]);
                     let (mut seen, mut lasts) = (Vec::new(), Vec::new());
-                    let handed =
-                        read_chunks(file.as_fd(), &mut buffer, keep, chunk_bytes, (0, end), &mut |bytes, at, last| {
+                    let handed = read_chunks(
+                        file.as_handle(),
+                        &mut buffer,
+                        keep,
+                        chunk_bytes,
+                        (0, end),
+                        &mut |bytes, at, last| {
                             assert_eq!(at, seen.len() as u64);
                             assert!(bytes.len() <= chunk_bytes.max(keep));
                             seen.extend_from_slice(bytes);
                             lasts.push(last);
                             ControlFlow::Continue(())
-                        });
+                        },
+                    );
                     assert_eq!((handed.unwrap(), &seen), (1000, &content), "{chunk_bytes} {end:?} {keep}");
                     assert_eq!(lasts.iter().position(|&last| last), Some(lasts.len() - 1));
                 }
@@ -131,10 +137,11 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[1; 100]).unwrap();
         let mut calls = 0;
-        let handed = read_chunks(file.as_fd(), &mut ReadBuffer::default(), 0, 10, (0, Some(100)), &mut |_, _, _| {
-            calls += 1;
-            if calls == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        let handed =
+            read_chunks(file.as_handle(), &mut ReadBuffer::default(), 0, 10, (0, Some(100)), &mut |_, _, _| {
+                calls += 1;
+                if calls == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
         assert_eq!((handed.unwrap(), calls), (30, 3));
     }
 
@@ -146,13 +153,13 @@ mod tests {
         for chunk_bytes in [1, 7, 500, 5000] {
             for len in [0, 1, 2, 1000, 1001] {
                 let mut halves = vec![0; len];
-                let read = read_halves(file.as_fd(), &mut halves, chunk_bytes, &|| false).unwrap();
+                let read = read_halves(file.as_handle(), &mut halves, chunk_bytes, &|| false).unwrap();
                 assert_eq!((read, &halves[..]), (len, &content[..len]), "{chunk_bytes}");
             }
             let mut longer = vec![0; 3000];
-            assert!(read_halves(file.as_fd(), &mut longer, chunk_bytes, &|| false).unwrap() < longer.len());
+            assert!(read_halves(file.as_handle(), &mut longer, chunk_bytes, &|| false).unwrap() < longer.len());
             let mut unread = vec![0; 1001];
-            assert!(read_halves(file.as_fd(), &mut unread, chunk_bytes, &|| true).unwrap() < unread.len());
+            assert!(read_halves(file.as_handle(), &mut unread, chunk_bytes, &|| true).unwrap() < unread.len());
         }
     }
 }

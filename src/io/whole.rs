@@ -3,12 +3,10 @@
 //! What is handed out was one content of the file: a file that changes while it is read is read again, and after a few
 //! times given up as changed.
 
-use std::os::fd::{AsFd, OwnedFd};
-
 use super::content::{ContentReader, Stopped};
 use super::counters;
 use super::hash::{blake3_of, hash_hex};
-use super::root::{FileKind, Root, is_known_disk, status_of};
+use super::root::{AsHandle, FileKind, Handle, Root, is_a_folder, is_known_disk, status_of};
 use super::strategy::Thresholds;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -19,7 +17,7 @@ const TRIES: usize = 4;
 ///
 /// # Errors
 /// The system's, and an argument error for what has no content (a folder) or must not be opened (a pipe, a device).
-pub fn open_regular(root: &Root, path: &[u8]) -> Result<OwnedFd> {
+pub fn open_regular(root: &Root, path: &[u8]) -> Result<Handle> {
     if path.is_empty() || path.contains(&0) {
         return Err(Error::argument("path", "expected a path, got an empty one or one that holds a NUL byte"));
     }
@@ -27,7 +25,7 @@ pub fn open_regular(root: &Root, path: &[u8]) -> Result<OwnedFd> {
     let before = root.status(path, true).map_err(|error| Error::io("open", path, error))?;
     refuse_unless_file(before.kind, path)?;
     let file = root.open_content(path, true).map_err(|error| Error::io("open", path, error))?;
-    let opened = status_of(file.as_fd()).map_err(|error| Error::io("describe", path, error))?;
+    let opened = status_of(file.as_handle()).map_err(|error| Error::io("describe", path, error))?;
     refuse_unless_file(opened.kind, path)?;
     counters::FILES_OPENED.add(1);
     Ok(file)
@@ -36,7 +34,7 @@ pub fn open_regular(root: &Root, path: &[u8]) -> Result<OwnedFd> {
 fn refuse_unless_file(kind: FileKind, path: &[u8]) -> Result<()> {
     match kind {
         FileKind::File => Ok(()),
-        FileKind::Dir => Err(Error::io("read", path, rustix::io::Errno::ISDIR)),
+        FileKind::Dir => Err(Error::io("read", path, is_a_folder())),
         other => {
             let text = format!("cannot read a {}: only regular files are opened for their content", other.as_str());
             Err(Error::new(ErrorKind::Argument, text).with_path(path))
@@ -51,9 +49,9 @@ fn refuse_unless_file(kind: FileKind, path: &[u8]) -> Result<()> {
 pub fn read_file(root: &Root, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<Vec<u8>> {
     let mut reader = ContentReader::new(thresholds);
     let file = open_regular(root, path)?;
-    let short_read_is_end = is_known_disk(file.as_fd());
+    let short_read_is_end = is_known_disk(file.as_handle());
     for _ in 0..TRIES {
-        let read = reader.read_all(file.as_fd(), short_read_is_end, stopped);
+        let read = reader.read_all(file.as_handle(), short_read_is_end, stopped);
         let (content, report) = read.map_err(|error| Error::io("read", path, error))?;
         if stopped() {
             return Err(Error::new(ErrorKind::Cancelled, "reading was cancelled").with_path(path));
@@ -71,10 +69,10 @@ pub fn read_file(root: &Root, path: &[u8], thresholds: Thresholds, stopped: Stop
 ///
 /// Whatever is wrong with it, [`read_file`] says.
 #[must_use]
-pub fn open_of_known_size(root: &Root, path: &[u8], from: u64) -> Option<(OwnedFd, usize)> {
+pub fn open_of_known_size(root: &Root, path: &[u8], from: u64) -> Option<(Handle, usize)> {
     let file = open_regular(root, path).ok()?;
-    let size = status_of(file.as_fd()).ok()?.size;
-    (size >= from && is_known_disk(file.as_fd())).then_some((file, usize::try_from(size).ok()?))
+    let size = status_of(file.as_handle()).ok()?.size;
+    (size >= from && is_known_disk(file.as_handle())).then_some((file, usize::try_from(size).ok()?))
 }
 
 /// The BLAKE3 hash of a file, in hexadecimal.
@@ -84,6 +82,6 @@ pub fn open_of_known_size(root: &Root, path: &[u8], from: u64) -> Option<(OwnedF
 pub fn hash_file(root: &Root, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<String> {
     let mut reader = ContentReader::new(thresholds);
     let file = open_regular(root, path)?;
-    let short_read_is_end = is_known_disk(file.as_fd());
-    blake3_of(&mut reader, file.as_fd(), short_read_is_end, path, stopped).map(|hash| hash_hex(&hash))
+    let short_read_is_end = is_known_disk(file.as_handle());
+    blake3_of(&mut reader, file.as_handle(), short_read_is_end, path, stopped).map(|hash| hash_hex(&hash))
 }

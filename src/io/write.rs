@@ -13,6 +13,11 @@
 mod append;
 mod attributes;
 mod expectation;
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+mod extended_attributes;
+#[cfg(not(all(target_os = "linux", not(feature = "portable"))))]
+#[path = "write/extended_attributes_unknown.rs"]
+mod extended_attributes;
 mod folder_lock;
 pub mod target;
 pub mod temp;
@@ -20,10 +25,7 @@ pub mod temp;
 mod tests;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use rustix::io::Errno;
 
 pub use self::append::{AppendOptions, append_file};
 pub use self::expectation::{Expected, Observed, holds_other};
@@ -32,7 +34,7 @@ use self::target::{Target, failed};
 use self::temp::TempFile;
 use super::content::Stopped;
 use super::hash::Blake3;
-use super::root::{FileKind, FileStatus, Root, status_of};
+use super::root::{FileKind, FileStatus, HandleRef, Root, changes, status_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 
@@ -147,7 +149,7 @@ pub fn replace(
             return Ok(written);
         }
     }
-    Err(failed("write", target.path(), Errno::NOENT.into()).with_kind(ErrorKind::NotCommitted))
+    Err(failed("write", target.path(), io::ErrorKind::NotFound.into()).with_kind(ErrorKind::NotCommitted))
 }
 
 /// A content on its way to its place.
@@ -183,7 +185,7 @@ impl<'a> Replacement<'a> {
             unflushed += piece.len() as u64;
             if durable && unflushed >= FLUSH_BYTES {
                 unflushed = 0;
-                flush(file).map_err(|error| not_committed("flush", target, error))?;
+                changes::flush_content(file).map_err(|error| not_committed("flush", target, error))?;
             }
             Ok(())
         })?;
@@ -215,8 +217,7 @@ impl<'a> Replacement<'a> {
         if !self.options.durable {
             return Ok(());
         }
-        rustix::io::retry_on_intr(|| rustix::fs::fsync(self.temp.file()))
-            .map_err(|error| not_committed("flush", self.target, error.into()))
+        changes::flush(self.temp.file()).map_err(|error| not_committed("flush", self.target, error))
     }
 
     fn commit(&mut self, observed: Option<&Observed>, stopped: Stopped<'_>) -> Result<()> {
@@ -225,10 +226,10 @@ impl<'a> Replacement<'a> {
         if let Some(observed) = observed {
             let now = observed.confirm(target, stopped)?;
             // The same content, but perhaps not the same file any more.
-            if self.old.is_some_and(|old| old.changed != now.changed) {
+            if self.old.is_some_and(|old| old.last_change() != now.last_change()) {
                 self.old = Some(now);
                 if !self.dress()? {
-                    return Err(not_committed("rename", target, Errno::NOENT.into()));
+                    return Err(not_committed("rename", target, io::ErrorKind::NotFound.into()));
                 }
             }
         }
@@ -301,9 +302,9 @@ impl Drop for SetWhenDropped<'_> {
 }
 
 /// Writes all of it, in as many calls as that takes, and counts what was written in `total`.
-fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8], total: &mut u64) -> io::Result<()> {
+fn write_all(file: HandleRef<'_>, mut bytes: &[u8], total: &mut u64) -> io::Result<()> {
     while !bytes.is_empty() {
-        match rustix::io::retry_on_intr(|| rustix::io::write(file, bytes))? {
+        match changes::write(file, bytes)? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
             written => {
                 bytes = &bytes[written..];
@@ -312,10 +313,6 @@ fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8], total: &mut u64) -> io::Res
         }
     }
     Ok(())
-}
-
-fn flush(file: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(rustix::io::retry_on_intr(|| rustix::fs::fdatasync(file.as_fd()))?)
 }
 
 fn not_committed(step: &str, target: &Target, error: io::Error) -> Error {

@@ -1,12 +1,10 @@
 //! Errors become the exceptions that `vespera_file_ops.errors` defines.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::{Error, ErrorKind};
+use crate::io::root::path_bytes::to_shown;
 
 /// The exception class of a kind.
 fn class_name(kind: ErrorKind) -> &'static str {
@@ -37,7 +35,7 @@ pub fn raised(error: &Error) -> PyErr {
 fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = py.import("vespera_file_ops.errors")?.getattr(class_name(error.kind()))?;
     let arguments = PyDict::new(py);
-    arguments.set_item("path", error.path().map(OsStr::from_bytes))?;
+    arguments.set_item("path", error.path().map(to_shown))?;
     arguments.set_item("errno", error.errno())?;
     Ok(PyErr::from_value(class.call((error.to_string(),), Some(&arguments))?))
 }

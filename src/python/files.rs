@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -21,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::content::{ContentReader, Stopped};
 use crate::io::decode::{EncodingChoice, TextEncoding, decode_replacing, decode_strict};
-use crate::io::root::{FileStatus, Root, status_of};
+use crate::io::root::{AsHandle, FileStatus, Root, into_file, status_of};
 use crate::io::strategy::Thresholds;
 use crate::io::{counters as counts, whole};
 use crate::scan::{CancelToken, normalised};
@@ -184,7 +183,7 @@ fn text_in_place<'py>(
     let Some(mut string) = UnwrittenString::new(py, size) else { return Ok(None) };
     let reader = ContentReader::new(thresholds);
     let unchanged = run(py, root, path, cancel, |stopped| {
-        let read = reader.read_into(file.as_fd(), string.bytes(), stopped);
+        let read = reader.read_into(file.as_handle(), string.bytes(), stopped);
         let unchanged = read.map_err(|error| Error::io("read", path, error))?;
         if stopped() {
             return Err(Error::new(ErrorKind::Cancelled, "reading was cancelled").with_path(path));
@@ -277,9 +276,10 @@ pub fn read_chunks(
         }
         let (root, path) = (root_of(within), normalised(path));
         let opened: Result<_> = py.detach(|| {
-            let file: OwnedFd = whole::open_regular(&root, &path)?;
-            let before = status_of(file.as_fd()).map_err(|error| Error::io("describe", &path, error))?;
-            Ok((File::from(file), before))
+            let file = whole::open_regular(&root, &path)?;
+            let before = status_of(file.as_handle()).map_err(|error| Error::io("describe", &path, error))?;
+            let file = into_file(file).map_err(|error| Error::io("read", &path, error))?;
+            Ok((file, before))
         });
         let (file, before) = opened.map_err(|error| raised(&error))?;
         Ok(PyChunkIterator { chunk_size, path, state: Mutex::new(Some(ChunkState { file, before })) })
@@ -311,7 +311,7 @@ impl PyChunkIterator {
         if !chunk.is_empty() {
             return Ok(Some(chunk));
         }
-        let after = status_of(state.file.as_fd()).map_err(|error| Error::io("describe", &self.path, error))?;
+        let after = status_of(state.file.as_handle()).map_err(|error| Error::io("describe", &self.path, error))?;
         let unchanged = state.before.same_content_as(&after);
         *guard = None;
         if unchanged {

@@ -1,7 +1,7 @@
 //! The folder that a call cannot leave, as `within=` takes it.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
@@ -10,6 +10,7 @@ use super::errors::raised;
 use super::guard::guarded;
 use crate::error::Error;
 use crate::io::root::Root;
+use crate::io::root::path_bytes::to_shown;
 use crate::scan::normalised;
 
 /// A folder that nothing leads out of.
@@ -35,15 +36,15 @@ impl PyRoot {
 
     /// The folder, as an absolute path.
     #[getter]
-    fn path(&self) -> &OsStr {
-        OsStr::from_bytes(self.0.absolute().unwrap_or_default())
+    fn path(&self) -> Cow<'_, OsStr> {
+        to_shown(self.0.absolute().unwrap_or_default())
     }
 
     /// How a path is spelled from this root.
     fn relative(&self, path: &[u8]) -> PyResult<Vec<u8>> {
         guarded(|| {
             let relative = self.0.relative(path).map_err(|error| raised(&Error::io("use this path", path, error)))?;
-            Ok(normalised(relative))
+            Ok(normalised(&relative))
         })
     }
 
@@ -51,7 +52,7 @@ impl PyRoot {
         format!("Root({:?})", self.path().to_string_lossy())
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyType>, (&OsStr,)) {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyType>, (Cow<'_, OsStr>,)) {
         (py.get_type::<Self>(), (self.path(),))
     }
 }

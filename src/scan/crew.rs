@@ -5,16 +5,15 @@
 //! most of it went by without a core and without waiting for one, and it has asked a device for something or has slept
 //! again and again, it hires another; one that was hired leaves again when it finds itself busy. (A virtual machine whose
 //! host takes its core away has not slept. Without that condition a warm tree had up to seven workers on two cores.)
+//!
+//! Where the system does not tell a thread how it spends its time, nobody is hired.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-
+use super::thread_counts::{Counts, cpu_time};
 use super::worker::{self, Describe, Operate, Shared};
 use crate::error::{Error, Result};
 
@@ -44,7 +43,7 @@ pub struct Crew {
 impl Crew {
     /// A crew without workers. `may_hire`: nobody has set a ceiling.
     pub fn new(make_job: MakeJob, may_hire: bool) -> Self {
-        Self { handles: Mutex::default(), make_job, may_hire }
+        Self { handles: Mutex::default(), make_job, may_hire: may_hire && Counts::ARE_KEPT }
     }
 
     fn handles(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
@@ -172,60 +171,6 @@ impl<'a> Pace<'a> {
     }
 }
 
-/// The time that this thread has had a core.
-fn cpu_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
-}
-
-/// Who sleeps so often between two looks waits for something, also where it is no disk: for a network, for a server.
-const MANY_SLEEPS: u64 = 8;
-
-/// What the kernel has counted of this thread so far. What it does not count stays 0.
-#[derive(Debug)]
-struct Counts {
-    /// How long it stood in the queue for a core.
-    queued: Duration,
-    /// How many bytes it made a device give.
-    fetched: u64,
-    /// How often it went to sleep.
-    sleeps: u64,
-}
-
-impl Counts {
-    /// Until now; `None` where the kernel does not say how long a thread stood in the queue.
-    fn now() -> Option<Self> {
-        thread_local! {
-            static FILES: [Option<File>; 3] =
-                ["schedstat", "io", "status"].map(|name| File::open(format!("/proc/thread-self/{name}")).ok());
-        }
-        FILES.with(|[scheduler, io, status]| {
-            Some(Self {
-                // Three numbers: nanoseconds with a core, nanoseconds in the queue, turns.
-                queued: Duration::from_nanos(number_in(scheduler.as_ref(), "", 1)?),
-                fetched: number_in(io.as_ref(), "\nread_bytes:", 0).unwrap_or(0),
-                sleeps: number_in(status.as_ref(), "\nvoluntary_ctxt_switches:", 0).unwrap_or(0),
-            })
-        })
-    }
-
-    /// How much of the time without a core it waited for the system.
-    fn blocked_since(&self, before: &Self, away: Duration) -> Duration {
-        if self.fetched > before.fetched || self.sleeps >= before.sleeps + MANY_SLEEPS {
-            away.saturating_sub(self.queued.saturating_sub(before.queued))
-        } else {
-            Duration::ZERO
-        }
-    }
-}
-
-/// The number at this place behind `label` in one of the kernel's short texts.
-fn number_in(file: Option<&File>, label: &str, place: usize) -> Option<u64> {
-    let mut text = [0; 16 << 10];
-    let length = file?.read_at(&mut text, 0).ok()?;
-    let text = std::str::from_utf8(&text[..length]).ok()?;
-    text[text.find(label)? + label.len()..].split_ascii_whitespace().nth(place)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
@@ -234,6 +179,7 @@ mod tests {
     use super::*;
     use crate::scan::control::{CancelToken, Control};
     use crate::scan::schedule::{Bounds, Schedule};
+    use crate::scan::thread_counts::MANY_SLEEPS;
     use crate::scan::worker::{Item, Outbox};
     use crate::search::walk::{WalkOptions, Walker};
 
@@ -289,6 +235,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        any(not(target_os = "linux"), feature = "portable"),
+        ignore = "only Linux tells a thread how it spends its time"
+    )]
     fn who_waits_for_the_system_hires() {
         let _alone = alone();
         for (may_hire, hires) in [(true, 1), (false, 0)] {
@@ -333,6 +283,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        any(not(target_os = "linux"), feature = "portable"),
+        ignore = "only Linux tells a thread how it spends its time"
+    )]
     fn who_works_does_not_hire_and_leaves_if_it_was_hired() {
         let _alone = alone();
         let (shared, made) = scan(true);

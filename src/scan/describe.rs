@@ -1,7 +1,6 @@
 //! The operation behind the files table: every entry becomes a row.
 
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
 
 use super::control::{Control, Reach};
 use super::summary::Summary;
@@ -11,7 +10,7 @@ use crate::fail_point::FailPoint;
 use crate::io::content::ContentReader;
 use crate::io::counters;
 use crate::io::hash::{blake3_of, hash_hex};
-use crate::io::root::{FileKind, FileStatus};
+use crate::io::root::{AsHandle, FileKind, FileStatus};
 use crate::io::strategy::Thresholds;
 use crate::search::walk::{Note, Role};
 use crate::table::{FileRow, FilesBuilder, Projection, Status, Table};
@@ -133,7 +132,7 @@ impl Operate for DescribeOperation {
                 let file = item.listing.open_content(entry, folder, self.follow || item.listing.named);
                 let file = file.map_err(|error| Error::io("open", path.name, error))?;
                 let stopped = || !matches!(control.reach(), Reach::Full);
-                blake3_of(hasher, file.as_fd(), item.listing.folder.short_read_is_end, path.name, &stopped)
+                blake3_of(hasher, file.as_handle(), item.listing.folder.short_read_is_end, path.name, &stopped)
             });
             match hashed {
                 Ok(bytes) => hash = Some(hash_hex(&bytes)),

@@ -1,7 +1,6 @@
 //! Hits as they are found become rows: columns counted, lines cut, offsets brought back to the raw file.
 
 use std::ops::{ControlFlow, Range};
-use std::os::fd::BorrowedFd;
 
 use memchr::memchr_iter;
 
@@ -13,7 +12,7 @@ use crate::error::Error;
 use crate::io::content::Chunk;
 use crate::io::counters;
 use crate::io::decode::TextBuffer;
-use crate::io::root::{FileStatus, status_of};
+use crate::io::root::{FileStatus, HandleRef, status_of};
 use crate::search::pattern::Patterns;
 use crate::search::text::{Hit, HitSink};
 use crate::search::walk::EntryPath;
@@ -123,7 +122,7 @@ pub struct SearchedFile<'a> {
     /// Its path.
     pub path: EntryPath<'a>,
     /// The open file.
-    pub handle: BorrowedFd<'a>,
+    pub handle: HandleRef<'a>,
     /// The patterns, for the names of groups.
     pub patterns: &'a Patterns,
     /// What is to be told.

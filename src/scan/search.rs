@@ -1,7 +1,6 @@
 //! The operation behind hits and coverage: every file is opened, read and searched, and every file is accounted for.
 
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,7 +15,7 @@ use super::worker::{Item, Operate, Outbox, Output};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::content::ContentReader;
 use crate::io::counters;
-use crate::io::root::{FileKind, FileStatus, status_of};
+use crate::io::root::{AsHandle, FileKind, FileStatus, HandleRef, status_of};
 use crate::search::pattern::Patterns;
 use crate::search::walk::{Note, Role};
 use crate::table::schema::Cost;
@@ -194,7 +193,7 @@ impl SearchOperation {
         let mut hits = FileHits::new(limit, self.hits.as_ref().map(|rows| rows.builder.mark()));
         let file = SearchedFile {
             path,
-            handle: handle.as_fd(),
+            handle: handle.as_handle(),
             patterns: &self.patterns,
             options: &self.options,
             control,
@@ -205,7 +204,7 @@ impl SearchOperation {
         let (text, rows) = (&mut self.text, &mut self.hits);
         let helpers = SharedSearch { patterns: &self.patterns, options: &self.options, outbox };
         let short_read_is_end = item.listing.folder.short_read_is_end;
-        let read = self.reader.read_with(Some(&helpers), handle.as_fd(), short_read_is_end, &mut |chunk| {
+        let read = self.reader.read_with(Some(&helpers), handle.as_handle(), short_read_is_end, &mut |chunk| {
             control.bytes.fetch_add((chunk.bytes.len() - chunk.repeated) as u64, Ordering::Relaxed);
             text.search(chunk, &mut HitTarget { file, hits: &mut hits, rows: rows.as_mut(), outbox })
         });
@@ -245,7 +244,7 @@ impl SearchOperation {
             (Status::Changed, _) => Some("changed while it was read".to_owned()),
             _ => None,
         };
-        let metadata = if self.coverage_needs_status { Self::status(handle.as_fd(), report.status) } else { None };
+        let metadata = if self.coverage_needs_status { Self::status(handle.as_handle(), report.status) } else { None };
         Ok(Verdict {
             status,
             error,
@@ -259,7 +258,7 @@ impl SearchOperation {
         })
     }
 
-    fn status(handle: BorrowedFd<'_>, known: Option<FileStatus>) -> Option<FileStatus> {
+    fn status(handle: HandleRef<'_>, known: Option<FileStatus>) -> Option<FileStatus> {
         known.or_else(|| {
             counters::FILES_DESCRIBED.add(1);
             status_of(handle).ok()

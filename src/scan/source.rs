@@ -1,13 +1,13 @@
 //! Sources as the caller spells them become places where a walk starts.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::options::{ScanOptions, SourceSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::root::{FileKind, FolderUse};
+pub use crate::io::root::spelling::normalised;
+use crate::io::root::spelling::{as_prefix, is_absolute, root_bytes, split_last};
+use crate::io::root::{AsHandle, FileKind, FolderUse, absolute};
 use crate::search::GlobalExcludes;
 use crate::search::filter::{Filter, FilterOptions};
 use crate::search::walk::{CountedHandle, PendingFolder, Source, measure_handle_budget};
@@ -21,48 +21,14 @@ pub struct Sources {
     pub overlap: bool,
 }
 
-/// A path without `.` components, doubled or trailing slashes; `.` for the current directory.
-#[must_use]
-pub fn normalised(path: &[u8]) -> Vec<u8> {
-    let absolute = path.first() == Some(&b'/');
-    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
-    let joined = parts.join(b"/".as_slice());
-    match (absolute, joined.is_empty()) {
-        (true, _) => [b"/".as_slice(), &joined].concat(),
-        (false, true) => b".".to_vec(),
-        (false, false) => joined,
-    }
-}
-
-/// The path of a folder as the prefix of what lies in it.
-fn as_prefix(folder: &[u8]) -> Vec<u8> {
-    match folder {
-        b"." => Vec::new(),
-        b"/" => b"/".to_vec(),
-        _ => [folder, b"/"].concat(),
-    }
-}
-
-/// The folder of a path and its last component.
-fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
-    match memchr::memrchr(b'/', path) {
-        Some(0) => (b"/", &path[1..]),
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (b".", path),
-    }
-}
-
 /// A glob as the folder above its first glob component, and the rest.
 fn split_glob(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let is_glob = |part: &[u8]| part.iter().any(|byte| b"*?[".contains(byte));
-    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+    let (root, rest) = path.split_at(root_bytes(path));
+    let parts: Vec<&[u8]> = rest.split(|byte| *byte == b'/').collect();
     let first = parts.iter().position(|part| is_glob(part)).unwrap_or(parts.len());
-    let folder = match parts[..first].join(b"/".as_slice()) {
-        folder if folder.is_empty() && first > 0 => b"/".to_vec(),
-        folder if folder.is_empty() => b".".to_vec(),
-        folder => folder,
-    };
-    (folder, parts[first..].join(b"/".as_slice()))
+    let folder = [root, &parts[..first].join(b"/".as_slice())].concat();
+    (if folder.is_empty() { b".".to_vec() } else { folder }, parts[first..].join(b"/".as_slice()))
 }
 
 impl Sources {
@@ -132,7 +98,11 @@ impl Resolver<'_> {
         if spec.path.contains(&0) {
             return Err(Error::argument("source", "expected a path, got one that holds a NUL byte"));
         }
-        let path = normalised(&spec.path);
+        let mut path = normalised(&spec.path);
+        if !is_absolute(&path) && path.get(1) == Some(&b':') && root_bytes(&path) == 2 {
+            // The current folder of a drive of Windows has no spelling that paths below it could begin with.
+            path = absolute(&path).map_err(|error| Error::io("open source", &path, error))?;
+        }
         match self.open(index, &path, spec.may_be_glob) {
             // A list may hold what cannot be used: that is a row. A glob that does not parse is the caller's mistake.
             Err(error) if self.options.sources_are_list && !is_of_argument(&error) => {
@@ -144,6 +114,7 @@ impl Resolver<'_> {
 
     fn open(&mut self, index: u32, path: &[u8], may_be_glob: bool) -> Result<Found> {
         let path = self.options.within.relative(path).map_err(|error| Error::io("open source", path, error))?;
+        let path = path.as_ref();
         let follow = !self.options.describe_only || self.options.follow_symlinks;
         match self.options.within.status(path, follow) {
             Ok(status) if status.kind == FileKind::Dir && self.options.expects_file => {
@@ -155,7 +126,9 @@ impl Resolver<'_> {
             }
             Ok(status) => self.named(index, path, status.kind, None),
             Err(error) => {
-                let missing = ErrorKind::of_io(&error) == ErrorKind::PathNotFound;
+                // Where no name may hold a `*`, none is there.
+                let no_name = cfg!(windows) && error.kind() == std::io::ErrorKind::InvalidFilename;
+                let missing = no_name || ErrorKind::of_io(&error) == ErrorKind::PathNotFound;
                 if missing && may_be_glob && path.iter().any(|byte| b"*?[".contains(byte)) {
                     return self.glob(index, path);
                 }
@@ -170,7 +143,7 @@ impl Resolver<'_> {
         }
         let root = &self.options.within;
         let folder = root.open_folder(path, FolderUse::Passing, true)?;
-        let canonical = root.canonical_of(Some(folder.as_fd()), path)?;
+        let canonical = root.canonical_of(Some(folder.as_handle()), path)?;
         let known = KnownFolder { canonical, handle: CountedHandle::keep(folder).map(Arc::new) };
         self.folders.insert(path.to_vec(), known.clone());
         Ok(known)
@@ -207,7 +180,7 @@ impl Resolver<'_> {
     fn named(&mut self, index: u32, path: &[u8], kind: FileKind, failure: Option<Error>) -> Result<Found> {
         let whole = self.shown(path)?;
         // Only a name can be looked up in a folder and shown by itself.
-        let has_name = whole != b"." && whole != b"/" && whole != b".." && !whole.ends_with(b"/..");
+        let has_name = whole != b"." && root_bytes(&whole) < whole.len() && whole != b".." && !whole.ends_with(b"/..");
         let (folder, name) = if has_name { split_last(&whole) } else { (b".".as_slice(), whole.as_slice()) };
         let known = match self.known(folder) {
             Ok(known) => known,
@@ -230,15 +203,14 @@ impl Resolver<'_> {
 
     /// The path as the tables show it.
     fn shown(&self, path: &[u8]) -> Result<Vec<u8>> {
-        if !self.options.absolute_paths || path.starts_with(b"/") {
+        if !self.options.absolute_paths || is_absolute(path) {
             return Ok(path.to_vec());
         }
         if let Some(root) = self.options.within.absolute() {
             return Ok(normalised(&[root, b"/", path].concat()));
         }
-        let here = std::env::current_dir().map_err(|error| Error::io("find the current directory", b".", error))?;
-        let here = here.as_os_str().as_bytes();
-        Ok(normalised(&[here, b"/", path].concat()))
+        let path = absolute(path).map_err(|error| Error::io("find the current directory", b".", error))?;
+        Ok(normalised(&path))
     }
 }
 
@@ -250,24 +222,6 @@ fn is_of_argument(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_folder_has_one_spelling() {
-        let of = |path: &str| String::from_utf8_lossy(&normalised(path.as_bytes())).into_owned();
-        for (given, shown) in [
-            ("src", "src"),
-            ("./src", "src"),
-            ("src//a/", "src/a"),
-            ("src/./a", "src/a"),
-            (".", "."),
-            ("./", "."),
-            ("/", "/"),
-            ("//usr//lib/", "/usr/lib"),
-            ("../x", "../x"),
-        ] {
-            assert_eq!(of(given), shown, "{given}");
-        }
-    }
 
     #[test]
     fn a_glob_starts_at_its_first_glob_component() {

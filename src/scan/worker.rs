@@ -3,7 +3,6 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
@@ -18,8 +17,9 @@ use super::signal::Signal;
 use super::summary::Summary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
+use crate::io::root::{AsHandle, HandleRef};
 use crate::io::shared_read::SharedRead;
-use crate::search::walk::{Entry, Folder, FolderFd, Listing, ListingBuffers, Walker};
+use crate::search::walk::{Entry, Folder, FolderHandle, Listing, ListingBuffers, Walker};
 use crate::table::Table;
 
 /// One result of a span: a batch of each table that has rows, and the counts that belong to them.
@@ -86,8 +86,8 @@ impl Item<'_> {
     ///
     /// # Errors
     /// Why the folder could not be opened, to all who ask.
-    pub fn folder(&self) -> std::result::Result<BorrowedFd<'_>, &Error> {
-        self.folder.handle.get_or_init(|| self.folder.open()).as_ref().map(AsFd::as_fd)
+    pub fn folder(&self) -> std::result::Result<HandleRef<'_>, &Error> {
+        self.folder.handle.get_or_init(|| self.folder.open()).as_ref().map(AsHandle::as_handle)
     }
 }
 
@@ -96,11 +96,11 @@ struct OpenedOnce<'a> {
     folder: &'a Folder,
     /// Whether the scan goes so far.
     may_open: bool,
-    handle: OnceCell<Result<FolderFd<'a>>>,
+    handle: OnceCell<Result<FolderHandle<'a>>>,
 }
 
 impl<'a> OpenedOnce<'a> {
-    fn open(&self) -> Result<FolderFd<'a>> {
+    fn open(&self) -> Result<FolderHandle<'a>> {
         if self.may_open {
             self.folder.open().map_err(|error| Error::io("open folder", &self.folder.shown, error))
         } else {

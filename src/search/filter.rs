@@ -5,19 +5,18 @@
 //! affair, and so is pruning `.git`. Globs stand in `glob.rs`, lists of them in `rules.rs`, reading of ignore files in
 //! `ignore_files.rs`, and their precedence in `folder_rules.rs`.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use ignore::types::{Types, TypesBuilder};
-use rustix::fs::{Mode, OFlags};
 
 use super::braces;
 use super::folder_rules::{FolderRules, Kind, Lists, Node, Place, RuleRef, Said};
 use super::ignore_files::{GlobalExcludes, Links, Problem, Reader, join};
 use super::rules::{MAX_FILE, MAX_RULES, RuleList};
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::root::path_bytes::to_path;
+use crate::io::root::spelling::root_bytes;
+use crate::io::root::{AsHandle, FolderUse, HandleRef, open_folder, working_folder};
 
 /// What a walk keeps. The default is ripgrep's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,12 +168,12 @@ impl Filter {
         if self.confined {
             return (FolderRules::default(), self.global_problem.iter().cloned().collect());
         }
-        let top = rustix::fs::open("/", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-        match top {
-            Ok(top) => self.rules_above(top.as_fd(), b"/", absolute),
+        let (top, below) = absolute.split_at(root_bytes(absolute));
+        match open_folder(working_folder(), top, FolderUse::Listing, true) {
+            Ok(opened) => self.rules_above(opened.as_handle(), top, below),
             Err(error) => {
-                let error = Error::io("open the file system's top folder", b"/", error);
-                (FolderRules::default(), vec![Problem { path: b"/".to_vec(), error }])
+                let error = Error::io("open the file system's top folder", top, error);
+                (FolderRules::default(), vec![Problem { path: top.to_vec(), error }])
             }
         }
     }
@@ -183,11 +182,11 @@ impl Filter {
     /// the source's parent. `source` is the path of the source in the root, free of links and of `..`; ignore files are
     /// shown by their paths in the root.
     #[must_use]
-    pub fn confined_rules(&self, root: BorrowedFd<'_>, source: &[u8]) -> (FolderRules, Vec<Problem>) {
+    pub fn confined_rules(&self, root: HandleRef<'_>, source: &[u8]) -> (FolderRules, Vec<Problem>) {
         self.rules_above(root, b"", source)
     }
 
-    fn rules_above(&self, top: BorrowedFd<'_>, shown: &[u8], source: &[u8]) -> (FolderRules, Vec<Problem>) {
+    fn rules_above(&self, top: HandleRef<'_>, shown: &[u8], source: &[u8]) -> (FolderRules, Vec<Problem>) {
         let mut problems: Vec<Problem> = self.global_problem.iter().cloned().collect();
         let mut rules = FolderRules::default();
         let parts: Vec<&[u8]> = source.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).collect();
@@ -197,7 +196,7 @@ impl Filter {
         let source: Arc<[u8]> = parts.join(&b'/').into();
         let (mut at, mut shown, mut folder) = (0, shown.to_vec(), None);
         for (depth, part) in parts.iter().enumerate() {
-            let here = folder.as_ref().map_or(top, AsFd::as_fd);
+            let here = folder.as_ref().map_or(top, AsHandle::as_handle);
             let place = Place::Above(Arc::clone(&source), at);
             rules = self.extend(&rules, here, &shown, place, Present::UNKNOWN, &mut problems);
             if depth + 1 == parts.len() {
@@ -223,7 +222,7 @@ impl Filter {
     pub fn enter(
         &self,
         parent: &FolderRules,
-        folder: BorrowedFd<'_>,
+        folder: HandleRef<'_>,
         shown: &[u8],
         relative: &[u8],
         present: Present,
@@ -248,15 +247,15 @@ impl Filter {
     fn extend(
         &self,
         parent: &FolderRules,
-        folder: BorrowedFd<'_>,
+        folder: HandleRef<'_>,
         shown: &[u8],
         place: Place,
         present: Present,
         problems: &mut Vec<Problem>,
     ) -> FolderRules {
         let reader = self.reader();
-        let has_jj = || present.jj && reader.holds(folder, c".jj");
-        let has_git = present.git && reader.holds(folder, c".git");
+        let has_jj = || present.jj && reader.holds(folder, b".jj");
+        let has_git = present.git && reader.holds(folder, b".git");
         let repository = has_git || has_jj();
         let in_repository = parent.in_repository || repository;
         // Outside of a repository there is nothing that git's own files could apply to.
@@ -319,7 +318,7 @@ impl Filter {
             }
         }
         match &self.types {
-            Some(types) if !is_dir => types.matched(Path::new(std::ffi::OsStr::from_bytes(name)), false).is_whitelist(),
+            Some(types) if !is_dir => to_path(name).is_ok_and(|name| types.matched(name, false).is_whitelist()),
             _ => true,
         }
     }

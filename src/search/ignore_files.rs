@@ -4,17 +4,17 @@
 //! and a device must not notice), and is read to a bound. A file that is there and cannot be used is a [`Problem`]; one
 //! that is not there is nothing. What rules *mean* stands in `rules.rs`.
 
-use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
-
 use super::rules::{MAX_FILE, RuleList, too_large};
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::root::path_bytes::{of_path, to_path};
+use crate::io::root::{
+    AsHandle, FileKind, FolderUse, Handle, HandleRef, open_content, open_folder, read_at, status_at, status_of,
+    working_folder,
+};
 
 /// An ignore file that could not be used; none of its rules apply.
 #[derive(Debug, Clone)]
@@ -46,9 +46,9 @@ impl GlobalExcludes {
             Self::Nowhere => None,
         };
         let Some(path) = path.filter(|path| path != Path::new("/dev/null")) else { return (None, None) };
-        let shown = path.as_os_str().as_bytes().to_vec();
+        let shown = of_path(&path);
         let mut problems = Vec::new();
-        let rules = Reader { links: Links::Follow }.rules(CWD, &shown, shown.clone(), &mut problems);
+        let rules = Reader { links: Links::Follow }.rules(working_folder(), &shown, shown.clone(), &mut problems);
         (rules, problems.pop())
     }
 }
@@ -72,7 +72,7 @@ impl Reader {
     /// The rules of the file `name` in `folder`: nothing if there is no such file, or no rule in it.
     pub(super) fn rules(
         self,
-        folder: BorrowedFd<'_>,
+        folder: HandleRef<'_>,
         name: &[u8],
         shown: Vec<u8>,
         problems: &mut Vec<Problem>,
@@ -94,99 +94,84 @@ impl Reader {
     /// The rules of `info/exclude` in the repository whose `.git` stands in `folder`.
     pub(super) fn exclude_rules(
         self,
-        folder: BorrowedFd<'_>,
+        folder: HandleRef<'_>,
         shown: &[u8],
         problems: &mut Vec<Problem>,
     ) -> Option<Arc<RuleList>> {
         let direct = self.folder(folder, b".git");
         let (git, shown) = match direct {
             Ok(git) => (git, join(shown, b".git")),
-            Err(Errno::NOTDIR) if self.links == Links::Follow => linked_repository(folder, shown)?,
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory && self.links == Links::Follow => {
+                linked_repository(folder, shown)?
+            }
             Err(_) => return None,
         };
-        let info = self.folder(git.as_fd(), b"info").ok()?;
-        self.rules(info.as_fd(), b"exclude", join(&shown, b"info/exclude"), problems)
+        let info = self.folder(git.as_handle(), b"info").ok()?;
+        self.rules(info.as_handle(), b"exclude", join(&shown, b"info/exclude"), problems)
     }
 
     /// Whether `folder` holds an entry of this name that is there: a folder or a file, but not a link to nothing.
-    pub(super) fn holds(self, folder: BorrowedFd<'_>, name: &CStr) -> bool {
-        rustix::fs::statat(folder, name, self.at_flags()).is_ok()
+    pub(super) fn holds(self, folder: HandleRef<'_>, name: &[u8]) -> bool {
+        status_at(folder, name, self.follow()).is_ok()
     }
 
     /// A handle of the folder `name` in `folder`, good for opening what is in it.
-    pub(super) fn folder(self, folder: BorrowedFd<'_>, name: &[u8]) -> std::result::Result<OwnedFd, Errno> {
-        rustix::fs::openat(folder, name, folder_flags() | self.open_flags(), Mode::empty())
+    pub(super) fn folder(self, folder: HandleRef<'_>, name: &[u8]) -> io::Result<Handle> {
+        open_folder(folder, name, FolderUse::Passing, self.follow())
     }
 
-    fn content(self, folder: BorrowedFd<'_>, name: &[u8]) -> Result<Option<Vec<u8>>> {
-        let failed = |error: Errno| Error::io("read this ignore file", name, error);
-        match rustix::fs::statat(folder, name, self.at_flags()) {
-            Ok(stat) => check_kind(FileType::from_raw_mode(stat.st_mode))?,
+    fn content(self, folder: HandleRef<'_>, name: &[u8]) -> Result<Option<Vec<u8>>> {
+        let failed = |error: io::Error| Error::io("read this ignore file", name, error);
+        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        match status_at(folder, name, self.follow()) {
+            Ok(status) => check_kind(status.kind)?,
             // Between listing and opening, a file may vanish; a link to nothing stays.
-            Err(Errno::NOENT | Errno::NOTDIR) => {
-                return match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::NotADirectory => {
+                return match status_at(folder, name, false) {
                     Ok(_) => Err(Error::new(ErrorKind::PathNotFound, "ignore file not used: it is a link to nothing")),
                     Err(_) => Ok(None),
                 };
             }
             Err(error) => return Err(failed(error)),
         }
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | self.open_flags();
-        let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+        let file = match open_content(folder, name, self.follow()) {
             Ok(file) => file,
-            Err(Errno::NOENT) => return Ok(None),
+            Err(error) if is_gone(&error) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         // It may have been swapped since it was looked at.
-        let stat = rustix::fs::fstat(&file).map_err(failed)?;
-        check_kind(FileType::from_raw_mode(stat.st_mode))?;
-        let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+        let status = status_of(file.as_handle()).map_err(failed)?;
+        check_kind(status.kind)?;
+        let size = usize::try_from(status.size).unwrap_or(usize::MAX);
         if size > MAX_FILE {
             return Err(too_large());
         }
         // One byte more than the size says: a read that fills it is a file that grew, or one that has no size.
-        let mut bytes = Vec::with_capacity(size + 1);
+        let mut bytes = vec![0; size + 1];
+        let mut length = 0;
         loop {
-            if bytes.len() == bytes.capacity() {
-                bytes.reserve(4096);
+            if length == bytes.len() {
+                bytes.resize(length + 4096, 0);
             }
-            match rustix::io::read(&file, rustix::buffer::spare_capacity(&mut bytes)) {
-                Ok(0) => return Ok(Some(bytes)),
-                Ok(_) if bytes.len() > MAX_FILE => return Err(too_large()),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(failed(error)),
+            match read_at(file.as_handle(), &mut bytes[length..], length as u64).map_err(failed)? {
+                0 => break,
+                count if length + count > MAX_FILE => return Err(too_large()),
+                count => length += count,
             }
         }
+        bytes.truncate(length);
+        Ok(Some(bytes))
     }
 
-    fn at_flags(self) -> AtFlags {
-        match self.links {
-            Links::Follow => AtFlags::empty(),
-            Links::Refuse => AtFlags::SYMLINK_NOFOLLOW,
-        }
-    }
-
-    fn open_flags(self) -> OFlags {
-        match self.links {
-            Links::Follow => OFlags::empty(),
-            Links::Refuse => OFlags::NOFOLLOW,
-        }
+    fn follow(self) -> bool {
+        self.links == Links::Follow
     }
 }
 
-/// Opening what is in a folder needs no right to list it where the system knows handles that cannot be read.
-fn folder_flags() -> OFlags {
-    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    return flags | OFlags::PATH;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    return flags | OFlags::RDONLY;
-}
-
-fn check_kind(kind: FileType) -> Result<()> {
+fn check_kind(kind: FileKind) -> Result<()> {
     match kind {
-        FileType::RegularFile => Ok(()),
-        FileType::Symlink => Err(Error::new(
+        FileKind::File => Ok(()),
+        FileKind::Symlink => Err(Error::new(
             ErrorKind::AccessDenied,
             "ignore file not used: it is a symbolic link, which may lead outside the root",
         )),
@@ -196,21 +181,21 @@ fn check_kind(kind: FileType) -> Result<()> {
 
 /// The shared git folder behind a `.git` *file*, which a linked worktree or a submodule has: `gitdir: <path>`, and in
 /// that folder a file `commondir` if the repository is another one's worktree.
-fn linked_repository(folder: BorrowedFd<'_>, shown: &[u8]) -> Option<(OwnedFd, Vec<u8>)> {
+fn linked_repository(folder: HandleRef<'_>, shown: &[u8]) -> Option<(Handle, Vec<u8>)> {
     let reader = Reader { links: Links::Follow };
     let line = reader.content(folder, b".git").ok()??;
     let target = line.strip_prefix(b"gitdir: ")?.trim_ascii_end();
     let git = reader.folder(folder, target).ok()?;
-    let mut shown = resolve(shown, target);
-    let Ok(Some(common)) = reader.content(git.as_fd(), b"commondir") else { return Some((git, shown)) };
+    let mut shown = resolve(shown, target).ok()?;
+    let Ok(Some(common)) = reader.content(git.as_handle(), b"commondir") else { return Some((git, shown)) };
     let common = common.trim_ascii_end();
-    shown = resolve(&shown, common);
-    Some((reader.folder(git.as_fd(), common).ok()?, shown))
+    shown = resolve(&shown, common).ok()?;
+    Some((reader.folder(git.as_handle(), common).ok()?, shown))
 }
 
 /// `path` as seen from `base`, with the `..` taken out that git writes into its own files.
-fn resolve(base: &[u8], path: &[u8]) -> Vec<u8> {
-    let joined = Path::new(std::ffi::OsStr::from_bytes(base)).join(std::ffi::OsStr::from_bytes(path));
+fn resolve(base: &[u8], path: &[u8]) -> io::Result<Vec<u8>> {
+    let joined = to_path(base)?.join(to_path(path)?);
     let mut clean = PathBuf::new();
     for part in joined.components() {
         match part {
@@ -218,7 +203,7 @@ fn resolve(base: &[u8], path: &[u8]) -> Vec<u8> {
             part => clean.push(part),
         }
     }
-    clean.into_os_string().into_vec()
+    Ok(of_path(&clean))
 }
 
 /// A path in a folder, as it is shown: nothing stands before a name in the folder that is shown as nothing.

@@ -10,19 +10,18 @@ mod listing;
 mod pending;
 
 use std::collections::{HashMap, HashSet};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-use rustix::fs::FileType;
 
 use super::{FolderRules, Problem};
 use crate::error::Error;
 use crate::fail_point::FailPoint;
 use crate::io::counters;
-use crate::io::root::{FileKind, FileStatus, is_known_disk, open_folder, open_folder_below, status_at, status_of};
+use crate::io::root::{
+    AsHandle, EntryBuffer, FileKind, FileStatus, FolderUse, Handle, HandleRef, is_known_disk, open_folder,
+    open_folder_below, status_at, status_of,
+};
 pub use entry_path::EntryPath;
-pub use folder::{CountedHandle, Folder, FolderFd, Source, measure_handle_budget};
+pub use folder::{CountedHandle, Folder, FolderHandle, Source, measure_handle_budget};
 pub use listing::{Entry, Listing, Note, Role};
 use pending::FolderAt;
 pub use pending::PendingFolder;
@@ -72,19 +71,13 @@ pub struct Walker {
 }
 
 /// What one worker needs to list folders, reused from one to the next.
+#[derive(Default)]
 pub struct ListingBuffers {
-    entries: Vec<MaybeUninit<u8>>,
+    entries: EntryBuffer,
     /// Where each name starts in `names`, its length, and what it names.
-    raw: Vec<(u32, u32, FileType)>,
+    raw: Vec<(u32, u32, FileKind)>,
     names: Vec<u8>,
     relative: Vec<u8>,
-}
-
-impl Default for ListingBuffers {
-    fn default() -> Self {
-        let entries = vec![MaybeUninit::uninit(); 64 << 10];
-        Self { entries, raw: Vec::new(), names: Vec::new(), relative: Vec::new() }
-    }
 }
 
 /// How a folder was reached.
@@ -93,7 +86,7 @@ struct Reached<'a> {
     above: &'a Folder,
     name: &'a [u8],
     /// The handle from which it was opened, and the path from there.
-    near: BorrowedFd<'a>,
+    near: HandleRef<'a>,
     path: &'a [u8],
 }
 
@@ -172,7 +165,7 @@ impl Walker {
 
     fn list_named(&self, source: &Arc<Source>, name: &[u8], kind: FileKind, failure: Option<&Error>) -> Listing {
         let mut listing = Listing::empty(Folder::of_source(Arc::clone(source), 0));
-        listing.folder.short_read_is_end = source.open().is_ok_and(|folder| is_known_disk(folder.as_fd()));
+        listing.folder.short_read_is_end = source.open().is_ok_and(|folder| is_known_disk(folder.as_handle()));
         listing.named = true;
         if self.is_first(|| source.canonical_of(name)) {
             match failure {
@@ -206,9 +199,9 @@ impl Walker {
     ) -> Option<Listing> {
         let (rules, problems) = self.above(source);
         let glob_rules = source.glob.as_ref().map(|glob| source.rules_above(glob).0);
-        let fd = source.open().and_then(|root| open_folder(root.as_fd(), b".", true));
+        let handle = source.open().and_then(|root| open_folder(root.as_handle(), b".", FolderUse::Listing, true));
         let folder = Folder { rules, glob_rules, ..Folder::of_source(Arc::clone(source), 1) };
-        let mut listing = self.list_open(folder, fd, None, buffers, stopped)?;
+        let mut listing = self.list_open(folder, handle, None, buffers, stopped)?;
         // Files above the source have no place among its entries; they stand before them, by their own path.
         let mut told = 0;
         for problem in problems {
@@ -253,22 +246,22 @@ impl Walker {
             if is_parent { Vec::new() } else { folder.relative()[..folder.relative().len() - 1].to_vec() };
         let path = if is_parent { name } else { &from_source };
         let relative = &folder.relative()[..folder.relative().len() - 1];
-        let fd = if through_link {
-            above.open_link(near.as_fd(), name)
+        let handle = if through_link {
+            above.open_link(near.as_handle(), name)
         } else if is_parent {
-            open_folder(near.as_fd(), path, false)
+            open_folder(near.as_handle(), path, FolderUse::Listing, false)
         } else {
-            open_folder_below(near.as_fd(), path)
+            open_folder_below(near.as_handle(), path)
         };
         if through_link {
-            match above.source.canonical_below(fd.as_ref().ok().map(AsFd::as_fd), relative) {
+            match above.source.canonical_below(handle.as_ref().ok().map(AsHandle::as_handle), relative) {
                 Ok(canonical) => folder.outside = Some(canonical),
                 // Without its real path nothing tells whether the walk has been there.
                 Err(error) => return Some(self.failed(folder, error, None)),
             }
         }
-        let reached = Reached { above, name, near: near.as_fd(), path };
-        self.list_open(folder, fd, Some(reached), buffers, stopped)
+        let reached = Reached { above, name, near: near.as_handle(), path };
+        self.list_open(folder, handle, Some(reached), buffers, stopped)
     }
 
     fn failed(&self, folder: Folder, error: std::io::Error, status: Option<FileStatus>) -> Listing {
@@ -288,7 +281,7 @@ impl Walker {
     fn list_open(
         &self,
         mut folder: Folder,
-        fd: std::io::Result<OwnedFd>,
+        handle: std::io::Result<Handle>,
         reached: Option<Reached<'_>>,
         buffers: &mut ListingBuffers,
         stopped: &dyn Fn() -> bool,
@@ -298,13 +291,13 @@ impl Walker {
                 .filter(|_| self.options.folder_status)
                 .and_then(|reached| status_at(reached.near, reached.path, false).ok())
         };
-        let fd = match fd {
-            Ok(fd) => fd,
+        let handle = match handle {
+            Ok(handle) => handle,
             Err(error) => return Some(self.failed(folder, error, unfollowed())),
         };
         let asks = self.options.folder_status || self.options.content || self.options.one_file_system;
         let status = if asks || folder.outside.is_some() {
-            match status_of(fd.as_fd()) {
+            match status_of(handle.as_handle()) {
                 Ok(status) => Some(status),
                 Err(error) => return Some(self.failed(folder, error, None)),
             }
@@ -316,16 +309,16 @@ impl Walker {
             && status.device != folder.device
         {
             crossed = folder.device != 0;
-            folder.short_read_is_end = is_known_disk(fd.as_fd());
+            folder.short_read_is_end = is_known_disk(handle.as_handle());
             folder.device = status.device;
         }
         let mut listing = Listing::empty(folder);
         let enters = status.is_none_or(|status| self.may_enter(&listing.folder, &status));
         if enters && !(self.options.one_file_system && crossed) {
-            self.read_entries(&mut listing, fd.as_fd(), buffers, stopped)?;
+            self.read_entries(&mut listing, handle.as_handle(), buffers, stopped)?;
             listing.sort();
             if self.options.entry_status && listing.entries.len() <= DESCRIBED_WITH_FOLDER {
-                self.describe_entries(&mut listing, fd.as_fd(), stopped);
+                self.describe_entries(&mut listing, handle.as_handle(), stopped);
             }
         }
         let is_row = self.keeps_folders(&listing.folder) && listing.folder.depth > 1;
@@ -339,17 +332,17 @@ impl Walker {
                 listing.add_own(FileKind::Symlink);
             }
         }
-        listing.folder.handle = CountedHandle::keep(fd);
+        listing.folder.handle = CountedHandle::keep(handle);
         Some(listing)
     }
 
     /// What is not described here, because the scan stops, is when its turn comes, or told as not reached.
-    fn describe_entries(&self, listing: &mut Listing, fd: BorrowedFd<'_>, stopped: &dyn Fn() -> bool) {
+    fn describe_entries(&self, listing: &mut Listing, handle: HandleRef<'_>, stopped: &dyn Fn() -> bool) {
         listing.describe(|folder, name, kind| {
             let described = kind != FileKind::Unknown && !stopped();
             counters::FILES_DESCRIBED.add(u64::from(described));
             let follow = self.options.follow_symlinks && kind != FileKind::Symlink;
-            described.then(|| folder.status(fd, name, follow).ok()).flatten()
+            described.then(|| folder.status(handle, name, follow).ok()).flatten()
         });
     }
 

@@ -55,17 +55,18 @@ const NUMBERS: [&str; 10] =
 
 fn numbers_of(status: &FileStatus) -> [Option<i64>; NUMBERS.len()] {
     let count = |count: u64| i64::try_from(count).ok();
+    let unix = status.unix.as_ref();
     [
         count(status.size),
-        count(status.allocated),
+        unix.and_then(|unix| count(unix.allocated)),
         status.modified.as_nanoseconds(),
-        status.changed.as_nanoseconds(),
+        unix.and_then(|unix| unix.changed.as_nanoseconds()),
         status.accessed.as_nanoseconds(),
         status.created.and_then(TimeSpec::as_nanoseconds),
-        Some(i64::from(status.mode)),
-        Some(i64::from(status.uid)),
-        Some(i64::from(status.gid)),
-        Some(i64::from(status.links)),
+        unix.map(|unix| i64::from(unix.mode)),
+        unix.map(|unix| i64::from(unix.uid)),
+        unix.map(|unix| i64::from(unix.gid)),
+        unix.map(|_| i64::from(status.links)),
     ]
 }
 
@@ -73,7 +74,7 @@ fn numbers_of(status: &FileStatus) -> [Option<i64>; NUMBERS.len()] {
 fn unfit_times(status: &FileStatus) -> impl Iterator<Item = (&'static str, TimeSpec)> {
     let times = [
         ("modified", Some(status.modified)),
-        ("changed", Some(status.changed)),
+        ("changed", status.unix.map(|unix| unix.changed)),
         ("accessed", Some(status.accessed)),
         ("created", status.created),
     ];

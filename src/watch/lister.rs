@@ -1,11 +1,10 @@
 //! One folder is listed, by the walk of the scans and under its rules, and becomes what a snapshot keeps of it.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::snapshot::{FolderNode, Stamp};
 use crate::error::ErrorKind;
-use crate::io::root::{FileKind, FileStatus, open_folder_below, status_at};
+use crate::io::root::{AsHandle, FileKind, FileStatus, Handle, open_folder_below, status_at};
 use crate::scan::ScanOptions;
 use crate::search::walk::{Entry, Listing, ListingBuffers, Note, PendingFolder, Role, Source, Walker};
 
@@ -41,10 +40,14 @@ impl<'a> Lister<'a> {
     }
 
     /// Open a folder by its path from its source, to be watched.
-    pub fn open(&self, source: &Source, relative: &[u8]) -> std::io::Result<OwnedFd> {
+    pub fn open(&self, source: &Source, relative: &[u8]) -> std::io::Result<Handle> {
         let root = source.open()?;
         let path = relative.strip_suffix(b"/").unwrap_or(b".");
-        if self.follow { source.open_through_link(root.as_fd(), path) } else { open_folder_below(root.as_fd(), path) }
+        if self.follow {
+            source.open_through_link(root.as_handle(), path)
+        } else {
+            open_folder_below(root.as_handle(), path)
+        }
     }
 
     /// List a folder.
@@ -95,7 +98,7 @@ impl<'a> Lister<'a> {
         }
         let asked = || {
             let folder = listing.folder.open()?;
-            listing.ask_status(entry, folder.as_fd(), self.follow && entry.kind != FileKind::Symlink)
+            listing.ask_status(entry, folder.as_handle(), self.follow && entry.kind != FileKind::Symlink)
         };
         let status = match listing.status(entry) {
             Some(status) => Ok(*status),
@@ -118,7 +121,7 @@ impl<'a> Lister<'a> {
         }
         let folder = self.open(source, relative).ok()?;
         let of_one = |name: &&[u8]| {
-            let status = status_at(folder.as_fd(), name, false).ok()?;
+            let status = status_at(folder.as_handle(), name, false).ok()?;
             Some(Stamp::new(status.kind, Some(&status)))
         };
         names.iter().map(of_one).collect()
@@ -129,7 +132,7 @@ impl<'a> Lister<'a> {
         let status = if source.root.is_confined() {
             source.root.status(&source.path_of(name), true)
         } else {
-            source.open().and_then(|folder| status_at(folder.as_fd(), name, true))
+            source.open().and_then(|folder| status_at(folder.as_handle(), name, true))
         };
         let row = |status: &FileStatus| (Box::from(name), Stamp::new(status.kind, Some(status)));
         // What has become a folder is walked when the sources are looked at again.

@@ -59,10 +59,10 @@ pub enum Check {
 }
 
 fn look(root: &Root, path: &[u8]) -> Look {
-    match root.relative(path).and_then(|path| root.status(path, true)) {
+    match root.relative(path).and_then(|path| root.status(&path, true)) {
         Err(_) => Look::Missing,
         Ok(status) if status.kind == FileKind::Dir => Look::Folder { device: status.device, inode: status.inode },
-        Ok(status) => Look::Other { size: status.size, changed: status.changed },
+        Ok(status) => Look::Other { size: status.size, changed: status.last_change() },
     }
 }
 

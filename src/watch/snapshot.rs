@@ -133,7 +133,7 @@ impl Stamp {
         let seen = status.map(|status| Seen {
             size: status.size,
             modified: status.modified,
-            changed: status.changed,
+            changed: status.last_change(),
             created: status.created,
             inode: status.inode,
             device: status.device,

@@ -2,14 +2,20 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::*;
+use crate::io::root::AsHandle;
+use crate::io::test_files::{pipe, write_at};
 
-const SMALL: Thresholds =
-    Thresholds { mmap_from: 8192, stream_above: 65536, chunk_bytes: 1000, forced: None, maps: true };
+const SMALL: Thresholds = Thresholds {
+    mmap_from: 8192,
+    stream_above: 65536,
+    chunk_bytes: 1000,
+    forced: None,
+    maps: crate::io::mmap::IS_AVAILABLE,
+};
 
 fn file_of(len: usize) -> (File, Vec<u8>) {
     let content: Vec<u8> = (0..len).map(|at| u8::try_from(at % 253).unwrap()).collect();
@@ -21,7 +27,7 @@ fn file_of(len: usize) -> (File, Vec<u8>) {
 fn collect(reader: &mut ContentReader, file: &File, trusted: bool) -> (Vec<u8>, ReadReport) {
     let mut seen = Vec::new();
     let mut ended = false;
-    let report = reader.read(file.as_fd(), trusted, &mut |chunk| {
+    let report = reader.read(file.as_handle(), trusted, &mut |chunk| {
         assert!(!ended, "a chunk after the last");
         assert_eq!(chunk.offset, seen.len() as u64);
         seen.extend_from_slice(chunk.bytes);
@@ -67,9 +73,10 @@ fn the_default_thresholds_read_files_around_the_first_read() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "there is no /proc")]
 fn a_file_that_the_system_makes_up_is_read_to_its_end() {
     let file = File::open("/proc/kallsyms").or_else(|_| File::open("/proc/self/smaps")).unwrap();
-    let trusted = root::is_known_disk(file.as_fd());
+    let trusted = root::is_known_disk(file.as_handle());
     let expected = std::fs::read("/proc/kallsyms").or_else(|_| std::fs::read("/proc/self/smaps")).unwrap();
     for thresholds in [SMALL, Thresholds::default(), Thresholds { forced: Some(Strategy::Mmap), ..SMALL }] {
         let (seen, report) = collect(&mut ContentReader::new(thresholds), &file, trusted);
@@ -79,16 +86,17 @@ fn a_file_that_the_system_makes_up_is_read_to_its_end() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "devices have no names in its folders, and pipes can be read at any place")]
 fn what_is_no_file_is_refused() {
     let mut reader = ContentReader::new(SMALL);
     let zero = File::open("/dev/zero").unwrap();
-    let error = reader.read(zero.as_fd(), true, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    let error = reader.read(zero.as_handle(), true, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     let folder = File::open("/").unwrap();
-    assert!(reader.read(folder.as_fd(), true, &mut |_| ControlFlow::Continue(())).is_err());
-    let (pipe, mut writer) = io::pipe().unwrap();
+    assert!(reader.read(folder.as_handle(), true, &mut |_| ControlFlow::Continue(())).is_err());
+    let (pipe, mut writer) = pipe();
     writer.write_all(b"kept").unwrap();
-    assert!(reader.read(pipe.as_fd(), true, &mut |_| ControlFlow::Continue(())).is_err());
+    assert!(reader.read(pipe.as_handle(), true, &mut |_| ControlFlow::Continue(())).is_err());
 }
 
 #[test]
@@ -97,12 +105,12 @@ fn a_change_while_reading_is_told_for_large_and_for_checked_files() {
         for change in ["append", "overwrite", "truncate"] {
             let (file, _) = file_of(len);
             let mut done = false;
-            let report = ContentReader::new(SMALL).read_checked(file.as_fd(), true, &|| false, &mut |chunk| {
+            let report = ContentReader::new(SMALL).read_checked(file.as_handle(), true, &|| false, &mut |chunk| {
                 if !done {
                     done = true;
                     match change {
-                        "append" => assert_eq!(rustix::io::pwrite(&file, b"more", len as u64).unwrap(), 4),
-                        "overwrite" => assert_eq!(rustix::io::pwrite(&file, b"!", 5).unwrap(), 1),
+                        "append" => assert_eq!(write_at(&file, b"more", len as u64), 4),
+                        "overwrite" => assert_eq!(write_at(&file, b"!", 5), 1),
                         _ => file.set_len(10).unwrap(),
                     }
                 }
@@ -119,7 +127,7 @@ fn a_change_while_reading_is_told_for_large_and_for_checked_files() {
 fn a_sink_that_stops_gets_no_more_and_that_is_no_change() {
     let (file, _) = file_of(100_000);
     let mut calls = 0;
-    let report = ContentReader::new(SMALL).read(file.as_fd(), true, &mut |_| {
+    let report = ContentReader::new(SMALL).read(file.as_handle(), true, &mut |_| {
         calls += 1;
         ControlFlow::Break(())
     });
@@ -140,6 +148,7 @@ fn a_buffer_that_one_file_needed_is_given_back() {
 ///
 /// Growing by writing never puts a zero into the file, so a zero that is believed is one that was invented.
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), feature = "portable"), ignore = "files are mapped on Linux alone")]
 fn truncation_under_a_map_never_kills_and_never_invents_zeros() {
     for len in [1 << 20, 4 << 20, 16 << 20] {
         let (undisturbed, invented) = read_while_truncating(len, false);
@@ -149,6 +158,7 @@ fn truncation_under_a_map_never_kills_and_never_invents_zeros() {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), feature = "portable"), ignore = "files are mapped on Linux alone")]
 fn truncation_and_growth_by_a_hole_never_kills() {
     read_while_truncating(8 << 20, true);
 }
@@ -165,7 +175,7 @@ fn read_while_truncating(len: usize, hole: bool) -> (usize, usize) {
             let begun = Instant::now();
             let mut round = 0_u64;
             while begun.elapsed() < Duration::from_secs(2) {
-                assert_eq!(rustix::io::pwrite(&file, &full, 0).unwrap(), len);
+                assert_eq!(write_at(&file, &full, 0), len);
                 // Long enough to let a reader finish in some rounds, in the middle of a read in others.
                 std::thread::sleep(Duration::from_micros(round * 7919 % 160_000));
                 file.set_len(0).unwrap();
@@ -182,7 +192,7 @@ fn read_while_truncating(len: usize, hole: bool) -> (usize, usize) {
                 while !stop.load(Ordering::SeqCst) {
                     let file = File::open(&path).unwrap();
                     let (mut zeros, mut intact) = (false, false);
-                    let report = reader.read(file.as_fd(), true, &mut |chunk| {
+                    let report = reader.read(file.as_handle(), true, &mut |chunk| {
                         zeros = memchr::memchr(0, chunk.bytes).is_some();
                         intact = chunk.map.is_some() && chunk.intact();
                         ControlFlow::Continue(())
@@ -220,7 +230,7 @@ fn a_shared_file_that_is_cut_before_its_long_line_has_changed() {
         file.write_all(&[&lines[..], &long, b"\n"].concat()).unwrap();
         std::thread::sleep(Duration::from_millis(60));
         let (mut previews, mut rest) = (0, Vec::new());
-        let report = ContentReader::new(thresholds).read_with(Some(&Eager), file.as_fd(), true, &mut |chunk| {
+        let report = ContentReader::new(thresholds).read_with(Some(&Eager), file.as_handle(), true, &mut |chunk| {
             if let Some(cut) = cut {
                 file.set_len(cut).unwrap();
             }

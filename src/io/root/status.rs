@@ -1,7 +1,5 @@
 //! What the system says of an entry: its kind, its times, its numbers.
 
-use rustix::fs::{FileType, Statx, StatxFlags, StatxTimestamp};
-
 /// What an entry of a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
@@ -46,21 +44,6 @@ impl FileKind {
     }
 }
 
-impl From<FileType> for FileKind {
-    fn from(kind: FileType) -> Self {
-        match kind {
-            FileType::RegularFile => Self::File,
-            FileType::Directory => Self::Dir,
-            FileType::Symlink => Self::Symlink,
-            FileType::Fifo => Self::Fifo,
-            FileType::Socket => Self::Socket,
-            FileType::BlockDevice => Self::BlockDevice,
-            FileType::CharacterDevice => Self::CharDevice,
-            FileType::Unknown => Self::Unknown,
-        }
-    }
-}
-
 /// A moment as the file system stores it: seconds since 1970 in UTC (negative before), and the nanoseconds after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeSpec {
@@ -83,12 +66,6 @@ impl TimeSpec {
     }
 }
 
-impl From<StatxTimestamp> for TimeSpec {
-    fn from(time: StatxTimestamp) -> Self {
-        Self { seconds: time.tv_sec, nanos: time.tv_nsec }
-    }
-}
-
 /// What the system says of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStatus {
@@ -96,53 +73,60 @@ pub struct FileStatus {
     pub kind: FileKind,
     /// Length of its content in bytes.
     pub size: u64,
-    /// Bytes that it takes on disk.
-    pub allocated: u64,
     /// When its content last changed, as far as programs let the system tell (they can set it).
     pub modified: TimeSpec,
-    /// When its inode last changed; programs cannot set it.
-    pub changed: TimeSpec,
     /// When it was last read, if the system records that.
     pub accessed: TimeSpec,
     /// When it was made, where the file system keeps it.
     pub created: Option<TimeSpec>,
+    /// Its number within its device.
+    pub inode: u64,
+    /// The device that it lies on.
+    pub device: u64,
+    /// How many names it has.
+    pub links: u32,
+    /// What Windows does not tell.
+    pub unix: Option<UnixStatus>,
+}
+
+/// What only systems of the Unix family say of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnixStatus {
+    /// When its inode last changed; programs cannot set it.
+    pub changed: TimeSpec,
+    /// Bytes that it takes on disk.
+    pub allocated: u64,
     /// Type and permission bits.
     pub mode: u32,
     /// The owner's number.
     pub uid: u32,
     /// The group's number.
     pub gid: u32,
-    /// How many names it has.
-    pub links: u32,
-    /// Its number within its device.
-    pub inode: u64,
-    /// The device that it lies on.
-    pub device: u64,
 }
 
 impl FileStatus {
     /// Whether no write to the content can be seen between the two observations of one file.
     #[must_use]
     pub fn same_content_as(&self, other: &Self) -> bool {
-        self.size == other.size && self.modified == other.modified && self.changed == other.changed
+        self.size == other.size && self.modified == other.modified && self.last_change() == other.last_change()
     }
 
-    pub(super) fn from_statx(statx: &Statx) -> Self {
-        let has_birth = StatxFlags::from_bits_retain(statx.stx_mask).contains(StatxFlags::BTIME);
-        Self {
-            kind: FileType::from_raw_mode(u32::from(statx.stx_mode)).into(),
-            size: statx.stx_size,
-            allocated: statx.stx_blocks.saturating_mul(512),
-            modified: statx.stx_mtime.into(),
-            changed: statx.stx_ctime.into(),
-            accessed: statx.stx_atime.into(),
-            created: has_birth.then(|| statx.stx_btime.into()),
-            mode: u32::from(statx.stx_mode),
-            uid: statx.stx_uid,
-            gid: statx.stx_gid,
-            links: statx.stx_nlink,
-            inode: statx.stx_ino,
-            device: rustix::fs::makedev(statx.stx_dev_major, statx.stx_dev_minor),
-        }
+    /// When anything of it last changed, by the clock that programs cannot set where the system has one.
+    #[must_use]
+    pub fn last_change(&self) -> TimeSpec {
+        self.unix.map_or(self.modified, |unix| unix.changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_outside_of_64_bit_nanoseconds_do_not_fit() {
+        assert_eq!(TimeSpec { seconds: -1, nanos: 5 }.as_nanoseconds(), Some(-999_999_995));
+        assert_eq!(TimeSpec { seconds: 15_032_385_535, nanos: 0 }.as_nanoseconds(), None);
+        assert_eq!(TimeSpec { seconds: -9_223_372_037, nanos: 145_224_192 }.as_nanoseconds(), Some(i64::MIN));
+        assert_eq!(TimeSpec { seconds: -9_223_372_037, nanos: 145_224_191 }.as_nanoseconds(), None);
     }
 }

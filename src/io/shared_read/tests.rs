@@ -3,6 +3,7 @@ use std::io::Write;
 use proptest::prelude::*;
 
 use super::*;
+use crate::io::test_files;
 
 fn file(content: &[u8]) -> std::fs::File {
     let mut file = tempfile::tempfile().unwrap();
@@ -27,7 +28,7 @@ fn want_x() -> MakeLook {
 /// Reads a file with helpers, checks every stretch, and gives what was taken and where the owner was left alone.
 fn read(content: &[u8], stretch_bytes: usize, helpers: usize) -> (Vec<u8>, Option<u64>) {
     let file = file(content);
-    let shared = SharedRead::new(file.as_fd(), content.len() as u64, stretch_bytes, want_x()).unwrap();
+    let shared = SharedRead::new(file.as_handle(), content.len() as u64, stretch_bytes, want_x()).unwrap();
     let mut owner = Owner::new(Arc::clone(&shared));
     std::thread::scope(|scope| {
         for _ in 0..helpers {
@@ -105,7 +106,7 @@ fn an_empty_file_has_no_stretches() {
 #[test]
 fn a_file_that_has_become_shorter_ends() {
     let file = file(&b"a line\n".repeat(10));
-    let shared = SharedRead::new(file.as_fd(), 700, 16, want_x()).unwrap();
+    let shared = SharedRead::new(file.as_handle(), 700, 16, want_x()).unwrap();
     let mut owner = Owner::new(shared);
     let mut taken = 0;
     while let Taken::Lines(stretch) = owner.take().unwrap() {
@@ -116,9 +117,10 @@ fn a_file_that_has_become_shorter_ends() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "a pipe can be read at any place there")]
 fn a_read_error_is_the_owners() {
-    let (reader, _writer) = std::io::pipe().unwrap();
-    let shared = SharedRead::new(reader.as_fd(), 100, 16, want_x()).unwrap();
+    let (reader, _writer) = test_files::pipe();
+    let shared = SharedRead::new(reader.as_handle(), 100, 16, want_x()).unwrap();
     assert!(Owner::new(shared).take().is_err());
 }
 
@@ -126,7 +128,7 @@ fn a_read_error_is_the_owners() {
 fn the_owner_does_not_wait_for_a_helper_that_panicked() {
     let file = file(&b"a line\n".repeat(10));
     let panics: MakeLook = Box::new(|| Box::new(|_, _, _| panic!("a defect")));
-    let shared = SharedRead::new(file.as_fd(), 70, 16, panics).unwrap();
+    let shared = SharedRead::new(file.as_handle(), 70, 16, panics).unwrap();
     let mut owner = Owner::new(Arc::clone(&shared));
     let helper = std::thread::spawn(move || shared.help());
     assert!(helper.join().is_err());
@@ -137,7 +139,7 @@ fn the_owner_does_not_wait_for_a_helper_that_panicked() {
 fn helpers_run_ahead_within_bounds_and_leave_with_the_owner() {
     let content = b"a line\n".repeat(10_000);
     let file = file(&content);
-    let shared = SharedRead::new(file.as_fd(), content.len() as u64, 16, want_x()).unwrap();
+    let shared = SharedRead::new(file.as_handle(), content.len() as u64, 16, want_x()).unwrap();
     let owner = Owner::new(Arc::clone(&shared));
     assert!(shared.help() >= PATIENCE, "it waited for room");
     assert_eq!(shared.progress().claimed, AHEAD);

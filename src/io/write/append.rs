@@ -5,9 +5,6 @@
 //! folder's lock alone, so that they neither mix with each other nor fall between another writer's check and rename.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-
-use rustix::io::Errno;
 
 use super::folder_lock::FolderLock;
 use super::target::{Target, failed};
@@ -17,7 +14,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::content::Stopped;
-use crate::io::root::{FileKind, Root, status_of};
+use crate::io::root::{AsHandle, FileKind, Handle, Root, changes, is_link, status_of};
 
 /// How often the file may come and go while it is opened.
 const TRIES: usize = 8;
@@ -61,13 +58,13 @@ pub fn append_file(
         append.flush(options)?;
         return Ok(written);
     }
-    Err(failed("open", path, Errno::AGAIN.into()))
+    Err(failed("open", path, io::ErrorKind::WouldBlock.into()))
 }
 
 /// A file that is open at its end.
 struct Append<'t> {
     target: &'t Target,
-    file: OwnedFd,
+    file: Handle,
     is_new: bool,
     length_before: u64,
 }
@@ -95,10 +92,10 @@ impl<'t> Append<'t> {
 
     fn begin(&mut self, options: &AppendOptions) -> Result<()> {
         if let (true, Some(mode)) = (self.is_new, options.mode) {
-            let set = attributes::set_mode(self.file.as_fd(), mode);
+            let set = attributes::set_mode(self.file.as_handle(), mode);
             set.map_err(|(step, error)| not_committed(&step, self.target, error))?;
         }
-        let status = status_of(self.file.as_fd()).map_err(|error| not_committed("describe", self.target, error))?;
+        let status = status_of(self.file.as_handle()).map_err(|error| not_committed("describe", self.target, error))?;
         if status.kind != FileKind::File {
             let text = format!("path: a {} cannot be written to; only regular files are", status.kind.as_str());
             return Err(Error::new(ErrorKind::Argument, text).with_path(self.target.path()));
@@ -111,10 +108,9 @@ impl<'t> Append<'t> {
         if !options.durable {
             return Ok(());
         }
-        rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.file))
-            .map_err(|error| not_durable("flush", self.target, error.into()))?;
+        changes::flush(self.file.as_handle()).map_err(|error| not_durable("flush", self.target, error))?;
         if self.is_new {
-            let flushed = self.target.flush_folder(self.file.as_fd());
+            let flushed = self.target.flush_folder(self.file.as_handle());
             flushed.map_err(|error| not_durable("flush its folder", self.target, error))?;
         }
         Ok(())
@@ -122,7 +118,7 @@ impl<'t> Append<'t> {
 
     /// Removes a file that this call made, if it still has its name.
     fn remove_new(&self) {
-        let mine = status_of(self.file.as_fd()).ok().map(|status| (status.device, status.inode));
+        let mine = status_of(self.file.as_handle()).ok().map(|status| (status.device, status.inode));
         let there = self.target.describe().ok().flatten().map(|status| (status.device, status.inode));
         if self.is_new && mine.is_some() && mine == there {
             let _ = self.target.remove();
@@ -131,7 +127,7 @@ impl<'t> Append<'t> {
 }
 
 fn is_another_now(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AlreadyExists || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+    error.kind() == io::ErrorKind::AlreadyExists || is_link(error)
 }
 
 /// Cuts off what was written, also when a panic leaves it half done.
@@ -150,9 +146,9 @@ impl Undone<'_> {
             if stopped() {
                 return Err(cancelled(target));
             }
-            write_all(file.as_fd(), piece, written).map_err(|error| not_committed("append", target, error))
+            write_all(file.as_handle(), piece, written).map_err(|error| not_committed("append", target, error))
         })?;
-        let size = status_of(file.as_fd()).map_err(|error| not_committed("describe", target, error))?.size;
+        let size = status_of(file.as_handle()).map_err(|error| not_committed("describe", target, error))?.size;
         if size < self.append.length_before + self.written {
             let text = format!(
                 "cannot append: {} bytes were written behind {}, and the file has {size}",
@@ -178,13 +174,12 @@ impl Undone<'_> {
 
     fn cut_off(&self) -> std::result::Result<(), String> {
         let Append { file, length_before, .. } = self.append;
-        let size = status_of(file.as_fd()).map_err(|error| format!("it cannot be described: {error}"))?.size;
+        let size = status_of(file.as_handle()).map_err(|error| format!("it cannot be described: {error}"))?.size;
         if size > length_before + self.written {
             return Err("somebody else has written behind it".to_owned());
         }
         if size > *length_before {
-            rustix::io::retry_on_intr(|| rustix::fs::ftruncate(file, *length_before))
-                .map_err(|error| format!("it cannot be cut off: {}", io::Error::from(error)))?;
+            changes::cut(file.as_handle(), *length_before).map_err(|error| format!("it cannot be cut off: {error}"))?;
         }
         if *length_before == 0 {
             self.append.remove_new();

@@ -4,14 +4,13 @@
 //! before the rename. A writer that goes through this library cannot come between. One that writes into the file itself
 //! in the same tick of the clock as that last look, without the lock, goes unseen.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::target::{Target, failed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::content::Stopped;
 use crate::io::hash::{Blake3, hash_hex};
-use crate::io::root::{FileKind, FileStatus, status_of};
+use crate::io::root::{AsHandle, FileKind, FileStatus, Handle, HandleRef, changes, read_at, status_of};
 
 /// Two changes closer than this may carry the same time (a tick of the kernel's clock is at most 10 ms).
 const TICK: Duration = Duration::from_millis(20);
@@ -48,8 +47,8 @@ impl Expected {
 #[derive(Debug)]
 pub struct Observed {
     hash: Blake3,
-    /// Kept open, so that no other file can get its number.
-    file: OwnedFd,
+    /// Kept open, so that no other file can get its number; but not where an open file keeps its name.
+    _file: Option<Handle>,
     status: FileStatus,
     /// The last change was so long before that the next one will show in the file's times.
     settled: bool,
@@ -58,11 +57,12 @@ pub struct Observed {
 impl Observed {
     /// The content of `hash` that was read from `file`, of which `status` was asked before it was read.
     #[must_use]
-    pub fn new(hash: Blake3, file: OwnedFd, status: FileStatus) -> Self {
+    pub fn new(hash: Blake3, file: Handle, status: FileStatus) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let changed = Duration::new(u64::try_from(status.changed.seconds).unwrap_or(0), status.changed.nanos);
+        let changed = status.last_change();
+        let changed = Duration::new(u64::try_from(changed.seconds).unwrap_or(0), changed.nanos);
         let settled = now.checked_sub(changed).is_some_and(|age| age > TICK);
-        Self { hash, file, status, settled }
+        Self { hash, _file: changes::OPEN_FILES_CAN_BE_REPLACED.then_some(file), status, settled }
     }
 
     /// Reads the target and compares it.
@@ -76,17 +76,17 @@ impl Observed {
                 file => file.map_err(|error| failed("open for comparing", target.path(), error))?,
             };
             let described = |error| failed("describe", target.path(), error);
-            let status = status_of(file.as_fd()).map_err(described)?;
+            let status = status_of(file.as_handle()).map_err(described)?;
             if status.kind != FileKind::File {
                 return Err(conflict(target, &format!("a {} stands there now", status.kind.as_str())));
             }
-            let observed = Self::new(hash_of(file.as_fd(), target, stopped)?, file, status);
-            if observed.hash == *expected {
-                return Ok(observed);
+            let hash = hash_of(file.as_handle(), target, stopped)?;
+            if hash == *expected {
+                return Ok(Self::new(hash, file, status));
             }
             // What was read while somebody wrote need not be anything that the file ever held.
-            if status_of(observed.file.as_fd()).map_err(described)? == status {
-                let text = format!("the file holds blake3 {}, not {}", hash_hex(&observed.hash), hash_hex(expected));
+            if status_of(file.as_handle()).map_err(described)? == status {
+                let text = format!("the file holds blake3 {}, not {}", hash_hex(&hash), hash_hex(expected));
                 return Err(conflict(target, &text));
             }
         }
@@ -140,7 +140,7 @@ fn conflict_at(path: &[u8], what: &str) -> Error {
     Error::new(ErrorKind::Conflict, text).with_path(path)
 }
 
-fn hash_of(file: BorrowedFd<'_>, target: &Target, stopped: Stopped<'_>) -> Result<Blake3> {
+fn hash_of(file: HandleRef<'_>, target: &Target, stopped: Stopped<'_>) -> Result<Blake3> {
     let mut hasher = blake3::Hasher::new();
     let mut piece = vec![0; PIECE_BYTES];
     let mut at = 0;
@@ -149,13 +149,13 @@ fn hash_of(file: BorrowedFd<'_>, target: &Target, stopped: Stopped<'_>) -> Resul
             let text = "cancelled while the file was compared; nothing was written";
             return Err(Error::new(ErrorKind::Cancelled, text).with_path(target.path()));
         }
-        match rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut piece[..], at)) {
+        match read_at(file, &mut piece, at) {
             Ok(0) => return Ok(*hasher.finalize().as_bytes()),
             Ok(read) => {
                 hasher.update(&piece[..read]);
                 at += read as u64;
             }
-            Err(error) => return Err(failed("read for comparing", target.path(), error.into())),
+            Err(error) => return Err(failed("read for comparing", target.path(), error)),
         }
     }
 }

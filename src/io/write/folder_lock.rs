@@ -3,14 +3,11 @@
 //! Who compares holds it alone from the check to the rename; everybody else shares it around the rename. It is taken
 //! without waiting in the system, where no wish to stop would be heard.
 
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
-
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::content::Stopped;
+use crate::io::root::{AsHandle, Handle, HandleRef, Lock, changes};
 
 /// Between two attempts; as long as a rename takes, and growing, because what is not over soon may last.
 const FIRST_WAIT: Duration = Duration::from_micros(50);
@@ -19,42 +16,50 @@ const MOST_WAIT: Duration = Duration::from_millis(5);
 /// Held until it is dropped.
 #[derive(Debug)]
 pub(super) struct FolderLock<'f> {
-    folder: Option<BorrowedFd<'f>>,
+    folder: HandleRef<'f>,
+    /// What is locked instead, where a folder cannot be.
+    instead: Option<Handle>,
+    is_held: bool,
 }
 
 impl<'f> FolderLock<'f> {
     /// Takes the lock, `alone` or shared with others.
-    pub(super) fn take(folder: BorrowedFd<'f>, alone: bool, path: &[u8], stopped: Stopped<'_>) -> Result<Self> {
-        wait_for(folder, alone, path, stopped).map(|locked| Self { folder: locked.then_some(folder) })
+    pub(super) fn take(folder: HandleRef<'f>, alone: bool, path: &[u8], stopped: Stopped<'_>) -> Result<Self> {
+        // What cannot be locked is written without a lock, as on file systems that know none.
+        let mut lock = Self { folder, instead: changes::lock_of_folder(folder).unwrap_or(None), is_held: false };
+        lock.is_held = wait_for(lock.locked(), alone, path, stopped)?;
+        Ok(lock)
+    }
+
+    fn locked(&self) -> HandleRef<'_> {
+        self.instead.as_ref().map_or(self.folder, AsHandle::as_handle)
     }
 }
 
 impl FolderLock<'_> {
     /// Leaves the unlocking to the closing of the folder, which comes next.
     pub(super) fn end_with_folder(mut self) {
-        self.folder = None;
+        self.is_held = false;
     }
 }
 
 impl Drop for FolderLock<'_> {
     fn drop(&mut self) {
-        if let Some(folder) = self.folder {
-            let _ = rustix::fs::flock(folder, FlockOperation::NonBlockingUnlock);
+        if self.is_held {
+            changes::unlock(self.locked());
         }
     }
 }
 
 /// Locks a file or a folder until it is closed; `false` where the file system knows no locks.
-pub(super) fn wait_for(file: BorrowedFd<'_>, alone: bool, path: &[u8], stopped: Stopped<'_>) -> Result<bool> {
-    let operation =
-        if alone { FlockOperation::NonBlockingLockExclusive } else { FlockOperation::NonBlockingLockShared };
+pub(super) fn wait_for(file: HandleRef<'_>, alone: bool, path: &[u8], stopped: Stopped<'_>) -> Result<bool> {
     let mut wait = FIRST_WAIT;
     loop {
-        match rustix::io::retry_on_intr(|| rustix::fs::flock(file, operation)) {
-            Ok(()) => return Ok(true),
-            Err(Errno::WOULDBLOCK) => {}
+        match changes::try_lock(file, alone) {
+            Lock::Taken => return Ok(true),
+            Lock::HeldByOther => {}
             // Network file systems lock only what is open for writing, which no folder is; others lock nothing.
-            Err(_) => return Ok(false),
+            Lock::Impossible(_) => return Ok(false),
         }
         if stopped() {
             let text = "cancelled while another writer held the lock; nothing was written";

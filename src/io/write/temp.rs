@@ -4,14 +4,9 @@
 //! locked by its writer as long as that lives: one that nobody holds was left behind by a writer that was killed.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
-use rustix::rand::GetRandomFlags;
 
 use super::target::Target;
-use crate::io::root::{self, FileKind, FolderUse, Root};
+use crate::io::root::{self, AsHandle, FileKind, FolderUse, Handle, HandleRef, Lock, Root, changes};
 
 const PREFIX: &[u8] = b".vfo-";
 const SUFFIX: &[u8] = b".tmp";
@@ -32,8 +27,7 @@ pub fn is_temp_name(name: &[u8]) -> bool {
 
 fn new_name() -> io::Result<Vec<u8>> {
     let mut random = [0; RANDOM_BYTES];
-    let filled = rustix::io::retry_on_intr(|| rustix::rand::getrandom(&mut random[..], GetRandomFlags::empty()))?;
-    debug_assert_eq!(filled, RANDOM_BYTES, "the system gives up to 256 bytes whole");
+    changes::fill_random(&mut random)?;
     let mut name = PREFIX.to_vec();
     for byte in random {
         name.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
@@ -47,7 +41,7 @@ fn new_name() -> io::Result<Vec<u8>> {
 pub(super) struct TempFile<'t> {
     target: &'t Target,
     name: Vec<u8>,
-    file: OwnedFd,
+    file: Handle,
     is_there: bool,
 }
 
@@ -61,22 +55,26 @@ impl<'t> TempFile<'t> {
                 file => file?,
             };
             let temp = Self { target, name, file, is_there: true };
-            match lock(temp.file()) {
+            match changes::try_lock(temp.file(), true) {
                 // A sweeper was faster than this lock, and took the file for abandoned.
-                Err(Errno::WOULDBLOCK) => {}
+                Lock::HeldByOther => {}
                 // Some file systems know no locks; sweepers cannot lock there either, and remove nothing.
                 _ => return Ok(temp),
             }
         }
-        Err(Errno::EXIST.into())
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    pub(super) fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    pub(super) fn file(&self) -> HandleRef<'_> {
+        self.file.as_handle()
     }
 
     /// Lets it take the target's place; with `if_absent` only if nothing stands there.
     pub(super) fn take_place(&mut self, if_absent: bool) -> io::Result<()> {
+        if changes::LOCKS_HIDE_CONTENT {
+            // Under its new name it is for everybody to read.
+            changes::unlock(self.file());
+        }
         if if_absent {
             self.target.place_if_absent(&self.name)?;
         } else {
@@ -117,22 +115,29 @@ pub fn remove_abandoned(root: &Root, path: &[u8], is_old: &dyn Fn(&root::FileSta
     }
     let parent = if parent.is_empty() { b"." } else { parent };
     let folder = root.open_folder(parent, FolderUse::Passing, true)?;
-    let file = match root::open_content(folder.as_fd(), name, false) {
+    match root::status_at(folder.as_handle(), name, false) {
+        Ok(status) if status.kind == FileKind::File => {}
+        Ok(_) => return Ok(Swept::Left),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swept::Left),
+        Err(error) => return Err(error),
+    }
+    let file = match root::open_content(folder.as_handle(), name, false) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swept::Left),
         file => file?,
     };
-    let status = root::status_of(file.as_fd())?;
+    let status = root::status_of(file.as_handle())?;
     if status.kind != FileKind::File || !is_old(&status) {
         return Ok(Swept::Left);
     }
-    match lock(file.as_fd()) {
-        Err(Errno::WOULDBLOCK) => return Ok(Swept::Left),
-        locked => locked?,
+    match changes::try_lock(file.as_handle(), true) {
+        Lock::Taken => {}
+        Lock::HeldByOther => return Ok(Swept::Left),
+        Lock::Impossible(error) => return Err(error),
     }
     // Its writer may have given it another name, and be done, since it was opened.
-    match root::status_at(folder.as_fd(), name, false) {
+    match root::status_at(folder.as_handle(), name, false) {
         Ok(now) if (now.device, now.inode) == (status.device, status.inode) => {
-            rustix::fs::unlinkat(&folder, name, rustix::fs::AtFlags::empty())?;
+            changes::remove(folder.as_handle(), name)?;
             Ok(Swept::Removed)
         }
         Ok(_) => Ok(Swept::Left),
@@ -141,14 +146,10 @@ pub fn remove_abandoned(root: &Root, path: &[u8], is_old: &dyn Fn(&root::FileSta
     }
 }
 
-fn lock(file: BorrowedFd<'_>) -> rustix::io::Result<()> {
-    rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::ffi::OsStrExt;
+    use crate::io::root::path_bytes::{of_path, to_path};
 
     #[test]
     fn names_are_of_one_length_and_known_again() {
@@ -171,15 +172,15 @@ mod tests {
     fn only_what_nobody_holds_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        let target = Target::find(&Root::free(), path.as_os_str().as_bytes(), true).unwrap();
+        let target = Target::find(&Root::free(), &of_path(&path), true).unwrap();
         let held = TempFile::create(&target, 0o600).unwrap();
-        let held_path = dir.path().join(std::ffi::OsStr::from_bytes(&held.name));
+        let held_path = dir.path().join(to_path(&held.name).unwrap());
         let left_path = dir.path().join(".vfo-0123456789abcdef01234567.tmp");
         let folder_path = dir.path().join(".vfo-0123456789abcdef01234568.tmp");
         std::fs::write(&left_path, b"x").unwrap();
         std::fs::create_dir(&folder_path).unwrap();
         let sweep = |path: &std::path::Path, is_old: bool| {
-            remove_abandoned(&Root::free(), path.as_os_str().as_bytes(), &|_| is_old).unwrap()
+            remove_abandoned(&Root::free(), &of_path(path), &|_| is_old).unwrap()
         };
         assert_eq!(sweep(&held_path, true), Swept::Left);
         assert_eq!(sweep(&folder_path, true), Swept::Left);

@@ -8,17 +8,20 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::fd::OwnedFd;
 use tempfile::TempDir;
 
 use super::*;
+use crate::io::root::Handle;
+use crate::io::root::path_bytes::{of_name, of_path};
+use crate::io::test_files;
 
 /// A tree in a temporary folder: `path` and content; a path that ends in a slash is a folder.
 fn tree(entries: &[(&str, &str)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (path, content) in entries {
+        let is_folder = path.ends_with('/');
         let path = dir.path().join(path);
-        if path.as_os_str().as_bytes().ends_with(b"/") {
+        if is_folder {
             fs::create_dir_all(path).unwrap();
         } else {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -32,8 +35,8 @@ fn options() -> FilterOptions {
     FilterOptions { global_excludes: GlobalExcludes::Nowhere, ..FilterOptions::default() }
 }
 
-fn open(path: &Path) -> OwnedFd {
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()
+fn open(path: &Path) -> Handle {
+    open_folder(working_folder(), &of_path(path), FolderUse::Listing, true).unwrap()
 }
 
 /// A plain walk that asks the filter, as the real one does: every entry with its verdict, and the problems.
@@ -62,10 +65,10 @@ impl Walked {
         entries.sort_by_key(fs::DirEntry::file_name);
         let mut present = Present::default();
         for entry in &entries {
-            present.note(entry.file_name().as_bytes());
+            present.note(&of_name(&entry.file_name()));
         }
         let fd = open(folder);
-        let (rules, problems) = filter.enter(parent, fd.as_fd(), relative.as_bytes(), relative.as_bytes(), present);
+        let (rules, problems) = filter.enter(parent, fd.as_handle(), relative.as_bytes(), relative.as_bytes(), present);
         self.note(problems);
         for entry in entries {
             let name = entry.file_name().into_string().unwrap();
@@ -96,7 +99,7 @@ fn walk(source: &Path, options: &FilterOptions) -> Walked {
     let filter = Filter::new(options).unwrap();
     let mut walked = Walked::default();
     let absolute = source.canonicalize().unwrap();
-    let (rules, problems) = filter.source_rules(absolute.as_os_str().as_bytes());
+    let (rules, problems) = filter.source_rules(&of_path(&absolute));
     walked.note(problems);
     walked.enter(&filter, &rules, source, "");
     walked
@@ -227,7 +230,7 @@ fn kinds_of_ignore_files_have_an_order_and_nearer_folders_win() {
     let walked = walk(&dir.path().join("sub"), &options);
     assert_eq!(walked.kept(), ["global", "y", "z"]);
     let top = dir.path().canonicalize().unwrap();
-    assert_eq!(walked.verdicts["i"], format!("{}/.ignore:2:i", top.display()));
+    assert_eq!(walked.verdicts["i"], format!("{}/.ignore:2:i", String::from_utf8_lossy(&of_path(&top))));
     let walked = walk(dir.path(), &FilterOptions { respect_ignore: false, ..options });
     assert_eq!(walked.kept().len(), 10);
 }
@@ -269,13 +272,17 @@ fn a_whitelisted_name_is_not_hidden() {
 }
 
 #[test]
+#[cfg_attr(
+    windows,
+    ignore = "needs named pipes in folders, which Windows has not, and symbolic links, which Wine does not make"
+)]
 fn an_ignore_file_that_cannot_be_used_is_a_problem_and_has_no_rules() {
     let dir = tree(&[("a", ""), ("big/a", ""), ("dir/.ignore/", ""), ("dir/a", ""), ("bad/a", ""), ("fifo/a", "")]);
     let path = |name: &str| dir.path().join(name);
     fs::write(path("big/.ignore"), "a\n".repeat(600_000)).unwrap();
     fs::write(path("bad/.ignore"), "a\n[z-a]\n").unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, path("fifo/.ignore"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
-    std::os::unix::fs::symlink("nowhere", path(".ignore")).unwrap();
+    test_files::fifo(&path("fifo/.ignore"));
+    test_files::symlink("nowhere", &path(".ignore"));
     let walked = walk(dir.path(), &options());
     assert_eq!(walked.kept(), ["a", "bad/a", "big/a", "dir/a", "fifo/a"]);
     let expected = [
@@ -293,6 +300,7 @@ fn an_ignore_file_that_cannot_be_used_is_a_problem_and_has_no_rules() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs symbolic links, which Wine does not make")]
 fn a_confined_filter_stays_below_its_root() {
     let dir = tree(&[
         (".ignore", "b\n"),
@@ -304,19 +312,19 @@ fn a_confined_filter_stays_below_its_root() {
         ("root/src/e", ""),
         ("secret", "d\n"),
     ]);
-    std::os::unix::fs::symlink("../../secret", dir.path().join("root/src/.ignore")).unwrap();
+    test_files::symlink("../../secret", &dir.path().join("root/src/.ignore"));
     let source = dir.path().join("root/src");
     assert_eq!(walk(&source, &options()).kept(), Vec::<&str>::new());
     let filter = Filter::new(&FilterOptions { confined: true, ..options() }).unwrap();
     let mut walked = Walked::default();
-    let (rules, problems) = filter.confined_rules(open(&dir.path().join("root")).as_fd(), b"src");
+    let (rules, problems) = filter.confined_rules(open(&dir.path().join("root")).as_handle(), b"src");
     walked.note(problems);
     walked.enter(&filter, &rules, &source, "");
     assert_eq!(walked.kept(), ["b", "d"]);
     assert_eq!(walked.verdicts["c"], ".gitignore:1:/src/c");
     assert_eq!(walked.verdicts["e"], ".git/info/exclude:1:e");
     assert!(walked.problems[0].contains("symbolic link"), "{:?}", walked.problems);
-    let (rules, _) = filter.source_rules(source.as_os_str().as_bytes());
+    let (rules, _) = filter.source_rules(&of_path(&source));
     assert!(matches!(filter.decide(&rules, b"c", b"c", false), Verdict::Keep));
 }
 
@@ -337,6 +345,7 @@ fn git(folder: &Path, global: Option<&Path>, arguments: &[&str], input: &[u8]) -
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs git")]
 fn a_worktree_has_the_exclude_file_of_its_repository() {
     let dir = tree(&[("main/a", "")]);
     let main = dir.path().join("main");
@@ -362,9 +371,9 @@ fn measure_verdicts() {
     let dir = tree(&[(".git/HEAD", ""), (".gitignore", &top), ("a/.gitignore", "*.o\n!/x\nvmlinux*\n")]);
     let filter = Filter::new(&options()).unwrap();
     let present = Present { git: true, gitignore: true, ..Present::default() };
-    let (top, _) = filter.enter(&FolderRules::default(), open(dir.path()).as_fd(), b"", b"", present);
+    let (top, _) = filter.enter(&FolderRules::default(), open(dir.path()).as_handle(), b"", b"", present);
     let folder = open(&dir.path().join("a"));
-    let (rules, _) = filter.enter(&top, folder.as_fd(), b"a", b"a", present);
+    let (rules, _) = filter.enter(&top, folder.as_handle(), b"a", b"a", present);
     let start = std::time::Instant::now();
     for _ in 0..1_000_000 {
         assert!(matches!(filter.decide(&rules, b"a/some_driver.c", b"some_driver.c", false), Verdict::Keep));
@@ -372,7 +381,7 @@ fn measure_verdicts() {
     println!("a verdict: {:?}", start.elapsed() / 1_000_000);
     let start = std::time::Instant::now();
     for _ in 0..10_000 {
-        drop(filter.enter(&top, folder.as_fd(), b"a", b"a", present));
+        drop(filter.enter(&top, folder.as_handle(), b"a", b"a", present));
     }
     println!("a folder with an ignore file: {:?}", start.elapsed() / 10_000);
 }

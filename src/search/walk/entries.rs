@@ -1,13 +1,12 @@
 //! The entries of one folder are read, and each is judged: wanted, excluded, or to be descended into.
 
-use std::os::fd::BorrowedFd;
-
-use rustix::fs::{FileType, RawDir};
+use std::ops::ControlFlow;
 
 use super::{Folder, Listing, ListingBuffers, Note, Role, Walker};
 use crate::error::Error;
 use crate::io::counters;
-use crate::io::root::{FileKind, status_at};
+use crate::io::root::spelling::of_prefix;
+use crate::io::root::{FileKind, HandleRef, each_entry, status_at};
 use crate::search::{Present, Problem, Verdict};
 
 /// A folder may hold millions of entries: after so many of them the walk looks whether it is to stop.
@@ -18,7 +17,7 @@ impl Walker {
     pub(super) fn read_entries(
         &self,
         listing: &mut Listing,
-        fd: BorrowedFd<'_>,
+        handle: HandleRef<'_>,
         buffers: &mut ListingBuffers,
         stopped: &dyn Fn() -> bool,
     ) -> Option<()> {
@@ -26,33 +25,24 @@ impl Walker {
         let ListingBuffers { entries, raw, names, relative } = buffers;
         raw.clear();
         names.clear();
-        let mut entries = RawDir::new(fd, entries);
-        while let Some(entry) = entries.next() {
-            match entry {
-                Ok(entry) => {
-                    let name = entry.file_name().to_bytes();
-                    if name == b"." || name == b".." {
-                        continue;
-                    }
-                    present.note(name);
-                    let start = u32::try_from(names.len()).unwrap_or(u32::MAX);
-                    names.extend_from_slice(name);
-                    raw.push((start, u32::try_from(name.len()).unwrap_or(0), entry.file_type()));
-                    if raw.len().is_multiple_of(LOOK_EVERY) && stopped() {
-                        return None;
-                    }
-                }
-                Err(error) => {
-                    listing.error = Some(Error::io("list folder", &listing.folder.shown, error));
-                    break;
-                }
-            }
+        let read = each_entry(handle, entries, |name, kind| {
+            present.note(name);
+            let start = u32::try_from(names.len()).unwrap_or(u32::MAX);
+            names.extend_from_slice(name);
+            raw.push((start, u32::try_from(name.len()).unwrap_or(0), kind));
+            let stops = raw.len().is_multiple_of(LOOK_EVERY) && stopped();
+            if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        match read {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => return None,
+            Err(error) => listing.error = Some(Error::io("list folder", &listing.folder.shown, error)),
         }
-        let problems = Self::apply_rules(listing, fd, present);
+        let problems = Self::apply_rules(listing, handle, present);
         relative.clear();
         relative.extend_from_slice(listing.folder.relative());
         listing.reserve(raw.len(), names.len());
-        for (at, &(start, length, file_type)) in raw.iter().enumerate() {
+        for (at, &(start, length, kind)) in raw.iter().enumerate() {
             if at % LOOK_EVERY == LOOK_EVERY - 1 && stopped() {
                 return None;
             }
@@ -60,7 +50,7 @@ impl Walker {
             if problems.iter().any(|problem| name_in(&listing.folder, problem) == Some(name)) {
                 continue;
             }
-            self.consider(listing, fd, name, file_type, relative);
+            self.consider(listing, handle, name, kind, relative);
         }
         for problem in problems {
             let name = name_in(&listing.folder, &problem).unwrap_or(&problem.path).to_vec();
@@ -71,13 +61,13 @@ impl Walker {
         Some(())
     }
 
-    fn apply_rules(listing: &mut Listing, fd: BorrowedFd<'_>, present: Present) -> Vec<Problem> {
+    fn apply_rules(listing: &mut Listing, handle: HandleRef<'_>, present: Present) -> Vec<Problem> {
         let folder = &mut listing.folder;
         let relative = folder.relative().strip_suffix(b"/").unwrap_or_default();
-        let shown = if folder.shown == b"/" { b"/" } else { folder.shown.strip_suffix(b"/").unwrap_or_default() };
-        let (rules, problems) = folder.source.filter.enter(&folder.rules, fd, shown, relative, present);
+        let shown = of_prefix(&folder.shown);
+        let (rules, problems) = folder.source.filter.enter(&folder.rules, handle, shown, relative, present);
         let glob_rules = match (&folder.source.glob, &folder.glob_rules) {
-            (Some(glob), Some(rules)) => Some(glob.enter(rules, fd, shown, relative, Present::default()).0),
+            (Some(glob), Some(rules)) => Some(glob.enter(rules, handle, shown, relative, Present::default()).0),
             _ => None,
         };
         folder.rules = rules;
@@ -89,9 +79,9 @@ impl Walker {
     fn consider(
         &self,
         listing: &mut Listing,
-        fd: BorrowedFd<'_>,
+        handle: HandleRef<'_>,
         name: &[u8],
-        file_type: FileType,
+        kind: FileKind,
         relative: &mut Vec<u8>,
     ) {
         let folder_length = relative.len();
@@ -100,7 +90,7 @@ impl Walker {
         {
             return;
         }
-        let (kind, target) = match self.kinds(&listing.folder, fd, name, file_type) {
+        let (kind, target) = match self.kinds(&listing.folder, handle, name, kind) {
             Ok(kinds) => kinds,
             Err((kind, error)) => {
                 if self.is_first(|| listing.folder.canonical(name)) {
@@ -162,20 +152,19 @@ impl Walker {
     fn kinds(
         &self,
         folder: &Folder,
-        fd: BorrowedFd<'_>,
+        handle: HandleRef<'_>,
         name: &[u8],
-        file_type: FileType,
+        mut kind: FileKind,
     ) -> std::result::Result<(FileKind, FileKind), (FileKind, Error)> {
-        let mut kind = FileKind::from(file_type);
         if kind == FileKind::Unknown {
             counters::FILES_DESCRIBED.add(1);
-            kind = status_at(fd, name, false).map_err(|error| (kind, Error::io("describe", name, error)))?.kind;
+            kind = status_at(handle, name, false).map_err(|error| (kind, Error::io("describe", name, error)))?.kind;
         }
         if kind != FileKind::Symlink || !self.options.follow_symlinks {
             return Ok((kind, kind));
         }
         counters::FILES_DESCRIBED.add(1);
-        match folder.status(fd, name, true) {
+        match folder.status(handle, name, true) {
             Ok(status) => Ok((kind, status.kind)),
             Err(error) => Err((kind, Error::io("follow link", name, error))),
         }

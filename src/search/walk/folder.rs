@@ -3,13 +3,14 @@
 //! A handle is kept open as long as the budget of descriptors allows; otherwise the folder is opened again by its path
 //! when its files are.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::io::Errno;
-
-use crate::io::root::{FileKind, FileStatus, FolderUse, Root, open_content, open_folder, open_folder_below, status_at};
+use crate::io::root::spelling::is_absolute;
+use crate::io::root::{
+    AsHandle, FileKind, FileStatus, FolderUse, Handle, HandleRef, Root, is_link, most_handles, open_content,
+    open_folder, open_folder_below, status_at,
+};
 use crate::search::{Filter, FolderRules, Problem};
 
 /// Where a walk starts.
@@ -36,7 +37,7 @@ pub struct Source {
 impl Source {
     /// Its canonical path as the front of what lies in it, before a `/`.
     pub(super) fn canonical_prefix(&self) -> &[u8] {
-        if self.canonical == b"/" { b"" } else { &self.canonical }
+        self.canonical.strip_suffix(b"/").unwrap_or(&self.canonical)
     }
 
     /// The canonical path of what lies in it.
@@ -49,14 +50,14 @@ impl Source {
     ///
     /// # Errors
     /// The system's error, if it had to be opened again and could not be.
-    pub fn open(&self) -> std::io::Result<FolderFd<'_>> {
+    pub fn open(&self) -> std::io::Result<FolderHandle<'_>> {
         match &self.handle {
-            Some(handle) => Ok(FolderFd::Kept(handle.0.as_fd())),
+            Some(handle) => Ok(FolderHandle::Kept(handle.0.as_handle())),
             // Free, it is found again also where the working directory has changed.
             None if !self.root.is_confined() => {
-                self.root.open_folder(&self.canonical, FolderUse::Passing, true).map(FolderFd::Opened)
+                self.root.open_folder(&self.canonical, FolderUse::Passing, true).map(FolderHandle::Opened)
             }
-            None => self.root.open_folder(&self.path, FolderUse::Passing, true).map(FolderFd::Opened),
+            None => self.root.open_folder(&self.path, FolderUse::Passing, true).map(FolderHandle::Opened),
         }
     }
 
@@ -64,17 +65,17 @@ impl Source {
     ///
     /// # Errors
     /// The system's error, and that it leads out of the root.
-    pub fn open_through_link(&self, at: BorrowedFd<'_>, relative: &[u8]) -> std::io::Result<OwnedFd> {
+    pub fn open_through_link(&self, at: HandleRef<'_>, relative: &[u8]) -> std::io::Result<Handle> {
         if self.root.is_confined() {
             // A link may leave the source and stay in the root.
             self.root.open_folder(&self.path_of(relative), FolderUse::Listing, true)
         } else {
-            open_folder(at, relative, true)
+            open_folder(at, relative, FolderUse::Listing, true)
         }
     }
 
     /// The real path of a folder behind a link, of which this is the path from here, and the handle if it was opened.
-    pub(super) fn canonical_below(&self, folder: Option<BorrowedFd<'_>>, relative: &[u8]) -> std::io::Result<Vec<u8>> {
+    pub(super) fn canonical_below(&self, folder: Option<HandleRef<'_>>, relative: &[u8]) -> std::io::Result<Vec<u8>> {
         let path = if self.root.is_confined() { self.path_of(relative) } else { self.canonical_of(relative) };
         self.root.canonical_of(folder, &path)
     }
@@ -96,11 +97,6 @@ impl Source {
     }
 }
 
-/// Whether an opening failed because there is a link.
-fn is_link(error: &std::io::Error) -> bool {
-    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
-}
-
 /// How many folder handles are kept open by all walks of this process.
 static OPEN_HANDLES: AtomicUsize = AtomicUsize::new(0);
 
@@ -112,21 +108,20 @@ static BUDGET: AtomicUsize = AtomicUsize::new(0);
 
 /// Ask the system for its limit. Once a walk, because it may change between two, and not once a folder.
 pub fn measure_handle_budget() {
-    let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024);
-    let budget = usize::try_from(soft / 4).unwrap_or(MOST_HANDLES).min(MOST_HANDLES);
+    let budget = usize::try_from(most_handles() / 4).unwrap_or(MOST_HANDLES).min(MOST_HANDLES);
     BUDGET.store(budget, Ordering::Relaxed);
 }
 
 /// A folder handle that counts against the budget.
 #[derive(Debug)]
-pub struct CountedHandle(OwnedFd);
+pub struct CountedHandle(Handle);
 
 impl CountedHandle {
     /// Keep a handle open, if the budget allows it.
     #[must_use]
-    pub fn keep(fd: OwnedFd) -> Option<Self> {
+    pub fn keep(handle: Handle) -> Option<Self> {
         if OPEN_HANDLES.fetch_add(1, Ordering::Relaxed) < BUDGET.load(Ordering::Relaxed) {
-            Some(Self(fd))
+            Some(Self(handle))
         } else {
             OPEN_HANDLES.fetch_sub(1, Ordering::Relaxed);
             None
@@ -141,18 +136,18 @@ impl Drop for CountedHandle {
 }
 
 /// A folder's handle, kept or opened for this use.
-pub enum FolderFd<'a> {
+pub enum FolderHandle<'a> {
     /// Kept open since the folder was listed.
-    Kept(BorrowedFd<'a>),
+    Kept(HandleRef<'a>),
     /// Opened again by path.
-    Opened(OwnedFd),
+    Opened(Handle),
 }
 
-impl AsFd for FolderFd<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+impl AsHandle for FolderHandle<'_> {
+    fn as_handle(&self) -> HandleRef<'_> {
         match self {
-            Self::Kept(fd) => *fd,
-            Self::Opened(fd) => fd.as_fd(),
+            Self::Kept(handle) => *handle,
+            Self::Opened(handle) => handle.as_handle(),
         }
     }
 }
@@ -195,7 +190,7 @@ impl Folder {
     pub(super) fn canonical(&self, name: &[u8]) -> Vec<u8> {
         match &self.outside {
             // A file that stands elsewhere and is only named here.
-            _ if name.starts_with(b"/") => name.to_vec(),
+            _ if is_absolute(name) => name.to_vec(),
             Some(folder) => [folder, b"/".as_slice(), name].concat(),
             None => [self.source.canonical_prefix(), b"/", self.relative(), name].concat(),
         }
@@ -218,19 +213,19 @@ impl Folder {
     ///
     /// # Errors
     /// The system's error, if it had to be opened again and could not be.
-    pub fn open(&self) -> std::io::Result<FolderFd<'_>> {
-        if let Some(CountedHandle(fd)) = &self.handle {
-            return Ok(FolderFd::Kept(fd.as_fd()));
+    pub fn open(&self) -> std::io::Result<FolderHandle<'_>> {
+        if let Some(CountedHandle(handle)) = &self.handle {
+            return Ok(FolderHandle::Kept(handle.as_handle()));
         }
         let root = self.source.open()?;
         match self.relative() {
             b"" => Ok(root),
-            relative => self.open_below(root.as_fd(), &relative[..relative.len() - 1]).map(FolderFd::Opened),
+            relative => self.open_below(root.as_handle(), &relative[..relative.len() - 1]).map(FolderHandle::Opened),
         }
     }
 
     /// Opens a folder that the walk reached by this path, without links unless it has left its source.
-    fn open_below(&self, at: BorrowedFd<'_>, path: &[u8]) -> std::io::Result<OwnedFd> {
+    fn open_below(&self, at: HandleRef<'_>, path: &[u8]) -> std::io::Result<Handle> {
         match &self.outside {
             None => open_folder_below(at, path),
             Some(_) => self.source.open_through_link(at, path),
@@ -238,7 +233,7 @@ impl Folder {
     }
 
     /// Opens the content of an entry, by its path from this folder, whose handle is `at`.
-    pub(super) fn open_content(&self, at: BorrowedFd<'_>, path: &[u8], follow: bool) -> std::io::Result<OwnedFd> {
+    pub(super) fn open_content(&self, at: HandleRef<'_>, path: &[u8], follow: bool) -> std::io::Result<Handle> {
         if !self.source.root.is_confined() {
             return open_content(at, path, follow);
         }
@@ -252,7 +247,7 @@ impl Folder {
     }
 
     /// Describes an entry, by its path from this folder, whose handle is `at`.
-    pub(super) fn status(&self, at: BorrowedFd<'_>, path: &[u8], follow: bool) -> std::io::Result<FileStatus> {
+    pub(super) fn status(&self, at: HandleRef<'_>, path: &[u8], follow: bool) -> std::io::Result<FileStatus> {
         if !self.source.root.is_confined() {
             return status_at(at, path, follow);
         }
@@ -264,18 +259,18 @@ impl Folder {
     }
 
     /// Opens the folder behind the link `name`; `at` is this folder's handle.
-    pub(super) fn open_link(&self, at: BorrowedFd<'_>, name: &[u8]) -> std::io::Result<OwnedFd> {
+    pub(super) fn open_link(&self, at: HandleRef<'_>, name: &[u8]) -> std::io::Result<Handle> {
         if self.source.root.is_confined() {
             self.source.open_through_link(at, &[self.relative(), name].concat())
         } else {
-            open_folder(at, name, true)
+            open_folder(at, name, FolderUse::Listing, true)
         }
     }
 
     /// The nearest handle that is open, and whether it is this folder's own.
-    pub(super) fn nearest(&self) -> std::io::Result<(FolderFd<'_>, bool)> {
+    pub(super) fn nearest(&self) -> std::io::Result<(FolderHandle<'_>, bool)> {
         match &self.handle {
-            Some(CountedHandle(fd)) => Ok((FolderFd::Kept(fd.as_fd()), true)),
+            Some(CountedHandle(handle)) => Ok((FolderHandle::Kept(handle.as_handle()), true)),
             None => Ok((self.source.open()?, false)),
         }
     }

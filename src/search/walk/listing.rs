@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
 
 use super::entry_path::EntryPath;
 use super::folder::Folder;
 use crate::error::Error;
-use crate::io::root::{FileKind, FileStatus};
+use crate::io::root::spelling::{of_prefix, root_bytes};
+use crate::io::root::{FileKind, FileStatus, Handle, HandleRef};
 
 /// What is to be done with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Listing {
     ///
     /// # Errors
     /// The system's error, and that it leads out of the root of the walk.
-    pub fn open_content(&self, entry: &Entry, at: BorrowedFd<'_>, follow: bool) -> io::Result<OwnedFd> {
+    pub fn open_content(&self, entry: &Entry, at: HandleRef<'_>, follow: bool) -> io::Result<Handle> {
         match self.path_from_root(entry) {
             Some(path) => self.folder.source.root.open_content(path, follow),
             None => self.folder.open_content(at, self.path_from_folder(entry), follow),
@@ -95,7 +95,7 @@ impl Listing {
     ///
     /// # Errors
     /// The system's error, and that it leads out of the root of the walk.
-    pub fn ask_status(&self, entry: &Entry, at: BorrowedFd<'_>, follow: bool) -> io::Result<FileStatus> {
+    pub fn ask_status(&self, entry: &Entry, at: HandleRef<'_>, follow: bool) -> io::Result<FileStatus> {
         match self.path_from_root(entry) {
             Some(path) => self.folder.source.root.status(path, follow),
             None => self.folder.status(at, self.path_from_folder(entry), follow),
@@ -150,10 +150,9 @@ impl Listing {
         let source_bytes = self.folder.source.shown.len();
         match entry.role {
             Role::Own => {
-                let whole: &[u8] = match self.folder.shown.as_slice() {
+                let whole: &[u8] = match of_prefix(&self.folder.shown) {
                     b"" => b".",
-                    b"/" => b"/",
-                    shown => &shown[..shown.len() - 1],
+                    shown => shown,
                 };
                 split_path(whole, source_bytes)
             }
@@ -236,7 +235,8 @@ impl Listing {
 
 /// Cut a path at its last component.
 fn split_path(path: &[u8], source_bytes: usize) -> EntryPath<'_> {
-    let name_start = if path == b"/" { 0 } else { memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1) };
+    let is_top = root_bytes(path) == path.len();
+    let name_start = if is_top { 0 } else { memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1) };
     let (folder, name) = path.split_at(name_start);
     let folder_is_text = std::str::from_utf8(folder).is_ok();
     EntryPath { folder, source_bytes: source_bytes.min(name_start), name, folder_is_text }

@@ -42,7 +42,7 @@ fn content(lines: &[(usize, Option<u8>)], nul: Option<prop::sample::Index>, open
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: run::cases(24), ..ProptestConfig::default() })]
 
     #[test]
     fn sharing_changes_nothing(
@@ -86,6 +86,7 @@ proptest! {
 
 /// Each large file that is shared has a descriptor of its own, for as long as it is read and no longer.
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "descriptors are counted in /proc")]
 fn a_shared_file_is_closed_when_it_has_been_searched() {
     const TEST: &str = "pipeline::large::a_shared_file_is_closed_when_it_has_been_searched";
     if let Some(source) = std::env::var_os(run::CHILD) {

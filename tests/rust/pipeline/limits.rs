@@ -14,7 +14,7 @@ fn ledger(dir: &std::path::Path, counts: &[(String, u64)], most: u64) -> Vec<Vec
     let binary: Vec<_> = oracle::files(dir)
         .iter()
         .map(|found| {
-            let path = dir.join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&found.exact));
+            let path = dir.join(vespera_file_ops::io::root::path_bytes::to_path(&found.exact).unwrap());
             std::fs::read(path).unwrap().contains(&0)
         })
         .collect();
@@ -33,7 +33,7 @@ fn ledger(dir: &std::path::Path, counts: &[(String, u64)], most: u64) -> Vec<Vec
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: run::cases(48), ..ProptestConfig::default() })]
 
     #[test]
     fn max_hits_gives_the_first_rows_and_an_exact_ledger(files in run::files(), n in 0_u64..40) {

@@ -1,17 +1,16 @@
 //! Followed links: every folder once, under the same path at every number of threads.
 
-use std::os::unix::fs::symlink;
-
 use vespera_file_ops::scan::ScanOptions;
 use vespera_file_ops::table::Table;
 
-use super::run;
+use super::run::{self, symlink};
 
 fn followed(sources: &[&std::path::Path], threads: usize) -> ScanOptions {
     ScanOptions { follow_symlinks: true, threads: Some(threads), ..run::among(sources) }
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs symbolic links, which Wine does not make")]
 fn a_bomb_of_links_is_walked_once() {
     let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for root in [inside.path(), outside.path()] {
@@ -21,12 +20,12 @@ fn a_bomb_of_links_is_walked_once() {
         }
         for level in 0..11 {
             for link in ["l1", "l2", "l3"] {
-                symlink(format!("../d{:02}", level + 1), root.join(format!("d{level:02}/{link}"))).unwrap();
+                symlink(format!("../d{:02}", level + 1), root.join(format!("d{level:02}/{link}")));
             }
         }
     }
     let start = tempfile::tempdir().unwrap();
-    symlink(outside.path().join("d00"), start.path().join("in")).unwrap();
+    symlink(outside.path().join("d00"), start.path().join("in"));
     for (source, files) in [(inside.path(), 12), (start.path(), 12)] {
         let rows = |threads| {
             let options = followed(&[source], threads);
@@ -51,11 +50,12 @@ fn a_bomb_of_links_is_walked_once() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs symbolic links, which Wine does not make")]
 fn a_link_that_is_not_entered_describes_itself() {
     let dir = run::plain_tree(&[("real/f", "needle\n")]);
-    symlink("real", dir.path().join("link")).unwrap();
-    symlink("..", dir.path().join("real/up")).unwrap();
-    symlink("nowhere", dir.path().join("real/broken")).unwrap();
+    symlink("real", dir.path().join("link"));
+    symlink("..", dir.path().join("real/up"));
+    symlink("nowhere", dir.path().join("real/broken"));
     let given = run::run(&run::describe(&followed(&[dir.path()], 2)), &[Table::Files]);
     let rows = given.rows(Table::Files, &["relative_path", "kind", "size"]);
     let of = |path: &str| rows.iter().find(|row| row[0] == path).unwrap().clone();
@@ -68,9 +68,10 @@ fn a_link_that_is_not_entered_describes_itself() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs symbolic links, which Wine does not make")]
 fn a_file_behind_a_link_into_another_source_is_one_row() {
     let dir = run::plain_tree(&[("a/x", "needle\n"), ("b/c/y", "needle\n")]);
-    symlink("../b/c", dir.path().join("a/link")).unwrap();
+    symlink("../b/c", dir.path().join("a/link"));
     let (a, b) = (dir.path().join("a"), dir.path().join("b"));
     for threads in [1, 8] {
         for (sources, expected) in
@@ -84,9 +85,10 @@ fn a_file_behind_a_link_into_another_source_is_one_row() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs symbolic links, which Wine does not make")]
 fn links_are_rows_and_not_searched_unless_followed() {
     let dir = run::plain_tree(&[("f", "needle\n")]);
-    symlink("f", dir.path().join("l")).unwrap();
+    symlink("f", dir.path().join("l"));
     let options = run::at(dir.path());
     let given = run::run(&run::search(&options, run::needle()), &[Table::Coverage]);
     assert_eq!(given.column(Table::Coverage, "relative_path"), ["f"]);

@@ -1,7 +1,8 @@
 //! The same answers by the simplest means: a recursive walk, sorted, and a search byte by byte.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+use vespera_file_ops::io::root::path_bytes::{of_name, to_path};
 
 /// An entry as the oracle sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +26,8 @@ pub fn walk(root: &Path) -> Vec<Found> {
 
 fn below(folder: &Path, relative: &mut Vec<u8>, depth: u64, found: &mut Vec<Found>) {
     let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    names.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
-    for name in names.iter().filter(|name| name.as_bytes()[0] != b'.') {
+    names.sort_by(|a, b| of_name(a).cmp(&of_name(b)));
+    for name in names.iter().filter(|name| of_name(name)[0] != b'.') {
         let path = folder.join(name);
         let kind = path.symlink_metadata().unwrap().file_type();
         let kind = if kind.is_dir() {
@@ -37,7 +38,7 @@ fn below(folder: &Path, relative: &mut Vec<u8>, depth: u64, found: &mut Vec<Foun
             "file"
         };
         let length = relative.len();
-        relative.extend_from_slice(name.as_bytes());
+        relative.extend_from_slice(&of_name(name));
         let shown = String::from_utf8_lossy(relative).into_owned();
         found.push(Found { relative: shown, exact: relative.clone(), kind, depth });
         if kind == "dir" {
@@ -79,7 +80,7 @@ pub type HitCount = (String, u64);
 pub fn hits(root: &Path) -> (Vec<Vec<String>>, Vec<HitCount>) {
     let (mut rows, mut counts) = (Vec::new(), Vec::new());
     for found in files(root) {
-        let content = std::fs::read(root.join(std::ffi::OsStr::from_bytes(&found.exact))).unwrap();
+        let content = std::fs::read(root.join(to_path(&found.exact).unwrap())).unwrap();
         let hits = hits_in(&content, b"needle");
         counts.push((found.relative.clone(), hits.len() as u64));
         rows.extend(

@@ -1,7 +1,5 @@
 //! Trees to scan, and scans as plain rows.
 
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,6 +10,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use proptest::prelude::*;
 use vespera_file_ops::io::decode::EncodingChoice;
+use vespera_file_ops::io::root::path_bytes::{of_path, to_path};
 use vespera_file_ops::scan::{
     BinaryFiles, Operation, Scan, ScanOptions, ScanRequest, SearchOptions, Selection, SourceSpec, Step, Summary,
 };
@@ -19,10 +18,18 @@ use vespera_file_ops::search::pattern::{CaseMatching, PatternOptions};
 use vespera_file_ops::table::{Layout, Table};
 
 /// No scan of these tests takes nearly as long; one that does hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(if cfg!(windows) { 10 } else { 1 });
+
+/// How many random cases are tried: of so many, an eighth where each file takes a hundred times as long, as under Wine.
+pub const fn cases(all: u32) -> u32 {
+    if cfg!(windows) { all / 8 } else { all }
+}
 
 /// A file of a random tree: its path and content.
 pub type RandomFile = (Vec<Vec<u8>>, Vec<u8>);
+
+/// A name that is no text: of bytes that are no UTF-8, where the system takes any.
+pub const NO_TEXT: &[u8] = if cfg!(target_os = "linux") { b"\xff\xfe" } else { "\u{fffd}".as_bytes() };
 
 /// Names whose byte order and component order differ, hidden ones, and one that is no UTF-8.
 fn name() -> impl Strategy<Value = Vec<u8>> {
@@ -30,7 +37,7 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
         8 => prop_oneof![Just("a"), Just("a-b"), Just("a.txt"), Just("a0"), Just("B"), Just("b")].prop_map(|n| n.as_bytes().to_vec()),
         1 => Just(b".hidden".to_vec()),
         1 => Just("\u{e9}".as_bytes().to_vec()),
-        1 => Just(b"\xff\xfe".to_vec()),
+        1 => Just(NO_TEXT.to_vec()),
     ]
 }
 
@@ -59,7 +66,7 @@ pub fn files() -> impl Strategy<Value = Vec<RandomFile>> {
 
 /// A path below `root` from raw components.
 pub fn path(root: &Path, parts: &[Vec<u8>]) -> PathBuf {
-    parts.iter().fold(root.to_owned(), |path, part| path.join(std::ffi::OsString::from_vec(part.clone())))
+    parts.iter().fold(root.to_owned(), |path, part| path.join(to_path(part).unwrap()))
 }
 
 /// Build a tree.
@@ -87,7 +94,7 @@ pub fn at(source: &Path) -> ScanOptions {
 
 /// Options for a list of sources.
 pub fn among(sources: &[&Path]) -> ScanOptions {
-    let spec = |path: &&Path| SourceSpec { path: path.as_os_str().as_bytes().to_vec(), may_be_glob: false };
+    let spec = |path: &&Path| SourceSpec { path: of_path(path), may_be_glob: false };
     ScanOptions {
         sources: sources.iter().map(spec).collect(),
         sources_are_list: sources.len() > 1,
@@ -224,6 +231,19 @@ pub fn drain(scan: &mut Scan, answer: impl Fn(&RecordBatch) -> Vec<bool>) -> Giv
     given
 }
 
+/// Makes a symbolic link; on Windows one to a file.
+pub fn symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) {
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(target, link).unwrap();
+    #[cfg(windows)]
+    std::os::windows::fs::symlink_file(target, link).unwrap();
+}
+
+/// A path as the tables show it.
+pub fn shown(path: &Path) -> String {
+    String::from_utf8(of_path(path)).unwrap()
+}
+
 /// Set in a child that is to do the work of a test under other conditions.
 pub const CHILD: &str = "VESPERA_FILE_OPS_TEST_SOURCE";
 
@@ -233,10 +253,14 @@ pub fn again(test: &str, source: &Path, uid: Option<u32>, before: &str) {
     let script = format!("{before} exec \"$0\" --exact \"$1\" --nocapture");
     let mut child = Command::new("sh");
     child.arg("-c").arg(script).arg(program).arg(test).env(CHILD, source);
+    #[cfg(unix)]
     if let Some(uid) = uid {
+        use std::os::unix::process::CommandExt;
         // Its home is not the one of the user who runs the tests, whose ignore file it may not read.
         child.uid(uid).gid(uid).env("HOME", source).env_remove("XDG_CONFIG_HOME");
     }
+    #[cfg(not(unix))]
+    assert_eq!(uid, None, "there are no other users");
     let output = child.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(

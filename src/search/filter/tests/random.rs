@@ -109,6 +109,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
+    #[cfg_attr(windows, ignore = "needs git, and names that Windows does not have")]
     fn git_says_the_same_of_random_trees(
         paths in paths(&NAMES),
         files in ignore_files(&TOKENS),
@@ -140,6 +141,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "needs names that Windows does not have")]
     fn ripgreps_walker_keeps_the_same_files(
         paths in paths(&["a", "b", "ab", "a.b", ".h", "c"]),
         files in plain_ignore_files(),

@@ -14,7 +14,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 
 use super::beneath::open_by_component;
-use super::status::FileStatus;
+use super::status::of_statx;
+use crate::io::root::{FileStatus, FolderUse};
 
 /// The longest path that one system call takes, without the NUL that ends it.
 pub(super) const MAX_PATH_BYTES: usize = 4095;
@@ -25,9 +26,17 @@ pub(super) const MAX_PATH_BYTES: usize = 4095;
 ///
 /// # Errors
 /// Whatever the system reports: `ENOTDIR` for anything that is no folder, `ELOOP` or `ENOTDIR` for an unfollowed link.
-pub fn open_folder(at: BorrowedFd<'_>, path: &[u8], follow: bool) -> io::Result<OwnedFd> {
+pub fn open_folder(at: BorrowedFd<'_>, path: &[u8], purpose: FolderUse, follow: bool) -> io::Result<OwnedFd> {
     let path = if path.is_empty() { b"." } else { path };
-    open(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | link_flag(follow))
+    open(at, path, folder_flags(purpose) | link_flag(follow))
+}
+
+pub(super) fn folder_flags(purpose: FolderUse) -> OFlags {
+    let use_ = match purpose {
+        FolderUse::Listing => OFlags::RDONLY,
+        FolderUse::Passing => OFlags::PATH,
+    };
+    use_ | OFlags::DIRECTORY | OFlags::CLOEXEC
 }
 
 /// Opens the folder `path` below `at`, where it was found by a walk that followed no link: if there is one on the way
@@ -38,14 +47,12 @@ pub fn open_folder(at: BorrowedFd<'_>, path: &[u8], follow: bool) -> io::Result<
 pub fn open_folder_below(at: BorrowedFd<'_>, path: &[u8]) -> io::Result<OwnedFd> {
     let no_links = ResolveFlags::NO_SYMLINKS;
     let opened = descend(at, path, no_links).and_then(|descent| {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        open_resolved(descent.folder(at), descent.rest, flags, no_links)
+        open_resolved(descent.folder(at), descent.rest, folder_flags(FolderUse::Listing), no_links)
     });
     match opened.as_ref().err().and_then(io::Error::raw_os_error).map(Errno::from_raw_os_error) {
         // Before Linux 5.6, and in sandboxes that were made before it, each component is watched by itself.
         Some(Errno::NOSYS | Errno::PERM) => {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            open_by_component(at, path, flags).map_err(|error| match error.raw_os_error() {
+            open_by_component(at, path, folder_flags(FolderUse::Listing)).map_err(|error| match error.raw_os_error() {
                 None => Errno::LOOP.into(),
                 Some(_) => error,
             })
@@ -91,7 +98,7 @@ pub fn status_at(at: BorrowedFd<'_>, name: &[u8], follow: bool) -> io::Result<Fi
     let statx = rustix::io::retry_on_intr(|| {
         rustix::fs::statx(descent.folder(at), descent.rest, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME)
     })?;
-    Ok(FileStatus::from_statx(&statx))
+    Ok(of_statx(&statx))
 }
 
 /// Describes what an open handle refers to.
@@ -101,7 +108,7 @@ pub fn status_at(at: BorrowedFd<'_>, name: &[u8], follow: bool) -> io::Result<Fi
 pub fn status_of(file: BorrowedFd<'_>) -> io::Result<FileStatus> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let statx = rustix::io::retry_on_intr(|| rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, wanted))?;
-    Ok(FileStatus::from_statx(&statx))
+    Ok(of_statx(&statx))
 }
 
 /// Whether `file` lies on a local disk file system, where a read that returns less than asked has met the file's end.
@@ -190,13 +197,13 @@ pub(super) fn descend_with<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FileKind, TimeSpec};
     use super::*;
+    use crate::io::root::FileKind;
     use rustix::fs::{CWD, mkdirat};
     use std::os::unix::ffi::OsStrExt;
 
     fn folder(dir: &tempfile::TempDir) -> OwnedFd {
-        open_folder(CWD, dir.path().as_os_str().as_bytes(), true).unwrap()
+        open_folder(CWD, dir.path().as_os_str().as_bytes(), FolderUse::Listing, true).unwrap()
     }
 
     #[test]
@@ -226,7 +233,7 @@ mod tests {
         let mut path = Vec::new();
         for _ in 0..60 {
             mkdirat(&at, &name[..], Mode::RWXU).unwrap();
-            at = open_folder(at.as_fd(), &name, false).unwrap();
+            at = open_folder(at.as_fd(), &name, FolderUse::Listing, false).unwrap();
             path.extend_from_slice(&name);
             path.push(b'/');
         }
@@ -234,7 +241,7 @@ mod tests {
         assert!(path.len() > 2 * MAX_PATH_BYTES);
         for spelled in [path.clone(), path[..path.len() - 1].to_vec(), [&path[..], &[b'/'; 5000]].concat()] {
             assert_eq!(status_at(root.as_fd(), &spelled, false).unwrap().inode, expected.inode);
-            let opened = open_folder(root.as_fd(), &spelled, false).unwrap();
+            let opened = open_folder(root.as_fd(), &spelled, FolderUse::Listing, false).unwrap();
             assert_eq!(status_of(opened.as_fd()).unwrap().inode, expected.inode);
         }
         std::fs::write(dir.path().join("plain"), b"x").unwrap();
@@ -275,7 +282,7 @@ mod tests {
         assert_eq!(status_at(root.as_fd(), b"f", false).unwrap().size, 5000);
         open_content(root.as_fd(), b"p", false).unwrap();
         assert!(open_content(root.as_fd(), b"l", false).is_err());
-        assert!(open_folder(root.as_fd(), b"f", true).is_err());
+        assert!(open_folder(root.as_fd(), b"f", FolderUse::Listing, true).is_err());
     }
 
     #[test]
@@ -285,26 +292,19 @@ mod tests {
         std::fs::write(file.path(), [7; 12345]).unwrap();
         let (ours, theirs) = (status_of(file.as_file().as_fd()).unwrap(), file.as_file().metadata().unwrap());
         assert_eq!((ours.size, ours.inode, ours.device), (theirs.size(), theirs.ino(), theirs.dev()));
+        let unix = ours.unix.unwrap();
         assert_eq!(
-            (ours.mode, ours.uid, ours.gid, u64::from(ours.links)),
+            (unix.mode, unix.uid, unix.gid, u64::from(ours.links)),
             (theirs.mode(), theirs.uid(), theirs.gid(), theirs.nlink())
         );
-        assert_eq!(ours.allocated, theirs.blocks() * 512);
+        assert_eq!(unix.allocated, theirs.blocks() * 512);
         assert_eq!((ours.modified.seconds, i64::from(ours.modified.nanos)), (theirs.mtime(), theirs.mtime_nsec()));
-        assert_eq!((ours.changed.seconds, i64::from(ours.changed.nanos)), (theirs.ctime(), theirs.ctime_nsec()));
+        assert_eq!((unix.changed.seconds, i64::from(unix.changed.nanos)), (theirs.ctime(), theirs.ctime_nsec()));
     }
 
     #[test]
     fn a_short_read_is_believed_on_disks_and_not_in_proc() {
         assert!(is_known_disk(tempfile::tempfile().unwrap().as_fd()));
         assert!(!is_known_disk(std::fs::File::open("/proc/self/stat").unwrap().as_fd()));
-    }
-
-    #[test]
-    fn times_outside_of_64_bit_nanoseconds_do_not_fit() {
-        assert_eq!(TimeSpec { seconds: -1, nanos: 5 }.as_nanoseconds(), Some(-999_999_995));
-        assert_eq!(TimeSpec { seconds: 15_032_385_535, nanos: 0 }.as_nanoseconds(), None);
-        assert_eq!(TimeSpec { seconds: -9_223_372_037, nanos: 145_224_192 }.as_nanoseconds(), Some(i64::MIN));
-        assert_eq!(TimeSpec { seconds: -9_223_372_037, nanos: 145_224_191 }.as_nanoseconds(), None);
     }
 }

@@ -10,9 +10,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 
-use super::folder::{MAX_PATH_BYTES, descend_with, status_of};
-use super::status::{FileKind, FileStatus};
+use super::folder::{MAX_PATH_BYTES, descend_with, link_flag, status_of};
+use super::status::of_statx;
 use crate::error::OutsideRoot;
+use crate::io::root::{FileKind, FileStatus};
 
 /// How often a resolution is tried again that somebody's rename has disturbed. One in twenty is, under constant renames.
 const ATTEMPTS: usize = 128;
@@ -33,7 +34,7 @@ pub(super) fn open_beneath(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> 
 
 /// Describes `path` below `root`.
 pub(super) fn status_beneath(root: BorrowedFd<'_>, path: &[u8], follow: bool) -> io::Result<FileStatus> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC | super::folder::link_flag(follow);
+    let flags = OFlags::PATH | OFlags::CLOEXEC | link_flag(follow);
     status_of(open_beneath(root, path, flags)?.as_fd())
 }
 
@@ -91,7 +92,7 @@ fn open_entry(folder: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> io::Result<
 fn kind_of(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<FileKind> {
     let flags = AtFlags::NO_AUTOMOUNT | AtFlags::SYMLINK_NOFOLLOW;
     let statx = rustix::io::retry_on_intr(|| rustix::fs::statx(folder, name, flags, StatxFlags::TYPE))?;
-    Ok(FileStatus::from_statx(&statx).kind)
+    Ok(of_statx(&statx).kind)
 }
 
 #[cfg(test)]
@@ -122,7 +123,9 @@ mod tests {
             symlink(target, root.join(link)).unwrap();
         }
         symlink(dir.path(), root.join("whole")).unwrap();
-        let handle = super::super::open_folder(rustix::fs::CWD, root.as_os_str().as_bytes(), true).unwrap();
+        let handle =
+            crate::io::root::open_folder(rustix::fs::CWD, root.as_os_str().as_bytes(), FolderUse::Listing, true)
+                .unwrap();
         (dir, handle)
     }
 
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn no_spelling_and_no_link_leads_out() {
         let (_dir, root) = tree();
-        let content = super::super::folder::CONTENT;
+        let content = crate::io::root::linux::folder::CONTENT;
         for path in ESCAPES {
             for open in [open_beneath, open_by_component] {
                 let error = open(root.as_fd(), path.as_bytes(), content).unwrap_err();
@@ -171,7 +174,7 @@ mod tests {
     fn long_paths_stay_inside_too() {
         let (_dir, root) = tree();
         let long = |path: &str| format!("{}{path}", "./".repeat(MAX_PATH_BYTES));
-        open_beneath(root.as_fd(), long("a/b/file").as_bytes(), super::super::folder::CONTENT).unwrap();
+        open_beneath(root.as_fd(), long("a/b/file").as_bytes(), crate::io::root::linux::folder::CONTENT).unwrap();
         for path in ESCAPES {
             let error = open_beneath(root.as_fd(), long(path).as_bytes(), OFlags::PATH).unwrap_err();
             assert!(OutsideRoot::is_in(&error), "{path}: {error}");
