@@ -8,6 +8,7 @@ mod matches;
 mod replacement;
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 use grep_matcher::Captures;
@@ -100,7 +101,7 @@ pub fn replace_in_file(
     if !options.dry_run {
         target.refuse_unfit(false, options.write.break_hard_links)?;
     }
-    let Source { raw, file, status } = Source::read(&target, stopped)?;
+    let Source { raw, file, status, asked } = Source::read(&target, stopped)?;
     let hash = *blake3::hash(&raw).as_bytes();
     if let Some(expected) = options.expected.filter(|expected| *expected != hash) {
         return Err(holds_other(path, &hash, &expected));
@@ -108,16 +109,18 @@ pub fn replace_in_file(
     let encoding = TextEncoding::detect(&raw, options.encoding);
     let edits = Edits::find(&raw, encoding, rules, options, stopped).map_err(|error| error.with_path(path))?;
     let content = Edited { raw: &raw, edits: &edits };
-    if !options.dry_run && content.differs() {
-        let options = WriteOptions { expected: None, ..options.write };
-        write::replace(&target, &content, Some(&Observed::new(hash, file, status)), &options, stopped)?;
-    }
+    // Before anything is written: a table that could not be built would hide that it was.
     let mut table = EditsBuilder::default();
     for edit in edits.iter() {
         let (matched, new) = (&raw[edit.start..edit.end], edit.new);
         table.push(edit.start, edit.end, &encoding.decode_part(matched), &encoding.decode_part(new));
     }
-    table.finish()
+    let table = table.finish()?;
+    if !options.dry_run && content.differs() {
+        let options = WriteOptions { expected: None, ..options.write };
+        write::replace(&target, &content, Some(&Observed::new(hash, file, status, asked)), &options, stopped)?;
+    }
+    Ok(table)
 }
 
 /// A file's content, and the file that it was read from.
@@ -125,6 +128,7 @@ struct Source {
     raw: Vec<u8>,
     file: Handle,
     status: FileStatus,
+    asked: SystemTime,
 }
 
 impl Source {
@@ -133,6 +137,7 @@ impl Source {
         let mut reader = ContentReader::new(Thresholds::default());
         for _ in 0..TRIES {
             let file = target.open_content().map_err(|error| Error::io("open", path, error))?;
+            let asked = SystemTime::now();
             let status = status_of(file.as_handle()).map_err(|error| Error::io("describe", path, error))?;
             let read = reader.read_all(file.as_handle(), is_known_disk(file.as_handle()), stopped);
             let (raw, report) = read.map_err(|error| Error::io("read", path, error))?;
@@ -140,7 +145,7 @@ impl Source {
                 return Err(Error::new(ErrorKind::Cancelled, "cancelled; nothing was written").with_path(path));
             }
             if !report.changed {
-                return Ok(Self { raw, file, status });
+                return Ok(Self { raw, file, status, asked });
             }
         }
         let text = format!("the file changed each of the {TRIES} times it was read; try again when its writer is done");

@@ -117,10 +117,14 @@ impl Root {
         self.confined.is_some()
     }
 
-    /// The folder that cannot be left, as the system calls it.
+    /// What follows the root in the real path of something that lies in it; the root may have another name by now.
+    /// `None`: it does not lie there, or there is no root.
     #[must_use]
-    pub fn canonical(&self) -> Option<&[u8]> {
-        self.confined.as_deref().map(|confined| confined.canonical.as_slice())
+    pub fn path_below(&self, canonical: &[u8]) -> Option<Vec<u8>> {
+        let confined = self.confined.as_deref()?;
+        let now = system::path_of(confined.handle.as_handle());
+        let root = now.as_ref().unwrap_or(&confined.canonical);
+        spelling::NATIVE.below(root, canonical).map(<[u8]>::to_vec)
     }
 
     /// The same, as the caller spelled it, but absolute.

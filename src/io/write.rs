@@ -213,6 +213,26 @@ impl<'a> Replacement<'a> {
         Ok(true)
     }
 
+    /// What stands there may have become another file, or got other attributes, while the content was written.
+    fn follow_changes(&mut self, now: Option<&FileStatus>) -> Result<()> {
+        let Some(now) = now else { return Ok(()) };
+        let is_same = |old: FileStatus| {
+            (old.device, old.inode, old.links, old.last_change())
+                == (now.device, now.inode, now.links, now.last_change())
+        };
+        if self.old.is_some_and(is_same) || self.options.expected == Some(Expected::Absent) {
+            return Ok(());
+        }
+        self.target.refuse_unfit_entry(now, !self.options.follow_symlinks, self.options.break_hard_links)?;
+        if now.kind == FileKind::File {
+            self.old = Some(*now);
+            if !self.dress()? {
+                return Err(not_committed("rename", self.target, io::ErrorKind::NotFound.into()));
+            }
+        }
+        Ok(())
+    }
+
     fn flush(&self) -> Result<()> {
         if !self.options.durable {
             return Ok(());
@@ -223,16 +243,11 @@ impl<'a> Replacement<'a> {
     fn commit(&mut self, observed: Option<&Observed>, stopped: Stopped<'_>) -> Result<()> {
         let target = self.target;
         let lock = FolderLock::take(target.folder(), observed.is_some(), target.path(), stopped)?;
-        if let Some(observed) = observed {
-            let now = observed.confirm(target, stopped)?;
-            // The same content, but perhaps not the same file any more.
-            if self.old.is_some_and(|old| old.last_change() != now.last_change()) {
-                self.old = Some(now);
-                if !self.dress()? {
-                    return Err(not_committed("rename", target, io::ErrorKind::NotFound.into()));
-                }
-            }
-        }
+        let now = match observed {
+            Some(observed) => Some(observed.confirm(target, stopped)?),
+            None => target.describe().map_err(|error| not_committed("describe", target, error))?,
+        };
+        self.follow_changes(now.as_ref())?;
         if stopped() {
             return Err(cancelled(target));
         }
@@ -243,12 +258,10 @@ impl<'a> Replacement<'a> {
             }
             not_committed("rename the new file over it", target, error)
         })?;
+        // Others need not wait for the disk; and a child that was forked meanwhile holds what is only closed here.
+        drop(lock);
         if self.options.durable {
-            // Others need not wait for the disk.
-            drop(lock);
             target.flush_folder(self.temp.file()).map_err(|error| not_durable("flush its folder", target, error))?;
-        } else {
-            lock.end_with_folder();
         }
         Ok(())
     }

@@ -116,6 +116,29 @@ def test_no_path_leads_out(roots: Path, name: str, argument: str, escape: str) -
 
 
 @pytest.mark.hazard(3)
+@pytest.mark.parametrize("path", ["up_folder/..", "absolute_folder/..", "gone_folder/.."])
+def test_what_lies_behind_a_link_and_dots_is_not_described(roots: Path, path: str) -> None:
+    (roots / "absolute_folder").symlink_to(roots.parent / "rootless")
+    (roots / "gone_folder").symlink_to("../gone/deep")
+    row = vfo.scan_coverage("x", [path, "file"], within=roots).collect().row(0, named=True)
+    assert (row["size"], row["modified"], row["status"]) == (None, None, "unreadable")
+    row = vfo.get_file_info([path, "file"], within=roots).row(0, named=True)
+    assert (row["size"], row["inode"]) == (None, None)
+
+
+@pytest.mark.hazard(3)
+def test_a_renamed_root_keeps_its_ignore_rules(roots: Path) -> None:
+    (roots / ".ignore").write_text("*.log\n")
+    (roots / "sub" / "a.log").write_text("inside")
+    root = vfo.Root(roots)
+    before = vfo.search_files("inside", "sub", within=root)["path"].to_list()
+    roots.rename(roots.parent / "root2")
+    after = vfo.scan_files("sub", within=root).collect()
+    assert vfo.search_files("inside", "sub", within=root)["path"].to_list() == before == ["sub/deep/file"]
+    assert after["error"].is_null().all()
+
+
+@pytest.mark.hazard(3)
 def test_in_a_list_it_is_a_row_without_content(roots: Path) -> None:
     found = vfo.scan_files(["file", *ESCAPES], within=roots).collect()
     assert found.filter(found["error"].is_null())["path"].to_list() == ["file"]

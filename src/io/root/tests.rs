@@ -76,8 +76,8 @@ fn what_lies_in_a_root_is_reached_by_any_spelling() {
     }
     let inner = root.open_folder(b"a/b", FolderUse::Listing, true).unwrap();
     assert_eq!(content(&open_content(inner.as_handle(), b"file", false).unwrap()), b"root/a/b/file");
-    let real = [root.canonical().unwrap(), b"/a/b"].concat();
-    assert_eq!(root.canonical_of(Some(inner.as_handle()), b"a/b").unwrap(), real);
+    let real = root.canonical_of(Some(inner.as_handle()), b"a/b").unwrap();
+    assert_eq!(root.path_below(&real).unwrap(), b"a/b");
     assert_eq!(root.open_content(b"missing", true).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 

@@ -55,10 +55,11 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// The content of `hash` that was read from `file`, of which `status` was asked before it was read.
+    /// The content of `hash` that was read from `file`, of which `status` was asked before it was read, at `asked`.
     #[must_use]
-    pub fn new(hash: Blake3, file: Handle, status: FileStatus) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    pub fn new(hash: Blake3, file: Handle, status: FileStatus, asked: SystemTime) -> Self {
+        // Not the time by now: a write of the same tick as that status may have followed it, and not show.
+        let now = asked.duration_since(UNIX_EPOCH).unwrap_or_default();
         let changed = status.last_change();
         let changed = Duration::new(u64::try_from(changed.seconds).unwrap_or(0), changed.nanos);
         let settled = now.checked_sub(changed).is_some_and(|age| age > TICK);
@@ -76,13 +77,14 @@ impl Observed {
                 file => file.map_err(|error| failed("open for comparing", target.path(), error))?,
             };
             let described = |error| failed("describe", target.path(), error);
+            let asked = SystemTime::now();
             let status = status_of(file.as_handle()).map_err(described)?;
             if status.kind != FileKind::File {
                 return Err(conflict(target, &format!("a {} stands there now", status.kind.as_str())));
             }
             let hash = hash_of(file.as_handle(), target, stopped)?;
             if hash == *expected {
-                return Ok(Self::new(hash, file, status));
+                return Ok(Self::new(hash, file, status, asked));
             }
             // What was read while somebody wrote need not be anything that the file ever held.
             if status_of(file.as_handle()).map_err(described)? == status {

@@ -99,10 +99,14 @@ impl Target {
     /// # Errors
     /// [`ErrorKind::Argument`].
     pub fn refuse_other_kinds(&self) -> Result<()> {
-        match self.entry.map(|entry| entry.kind) {
-            None | Some(FileKind::File) => Ok(()),
-            Some(FileKind::Dir) => Err(names_a_folder(&self.path)),
-            Some(other) => {
+        self.entry.as_ref().map_or(Ok(()), |entry| self.refuse_kind(entry.kind))
+    }
+
+    fn refuse_kind(&self, kind: FileKind) -> Result<()> {
+        match kind {
+            FileKind::File => Ok(()),
+            FileKind::Dir => Err(names_a_folder(&self.path)),
+            other => {
                 let text = format!("path: a {} cannot be written to; only regular files are", other.as_str());
                 Err(Error::new(ErrorKind::Argument, text).with_path(&self.path))
             }
@@ -115,11 +119,21 @@ impl Target {
     /// As [`Self::refuse_other_kinds`] (a link that is not followed may be `replaceable`); [`ErrorKind::Argument`] for a
     /// file of several names unless `break_hard_links`; [`ErrorKind::AccessDenied`] for one that may not be written.
     pub fn refuse_unfit(&self, replaceable_link: bool, break_hard_links: bool) -> Result<()> {
-        let Some(entry) = &self.entry else { return Ok(()) };
+        let entry = self.entry.as_ref();
+        entry.map_or(Ok(()), |entry| self.refuse_unfit_entry(entry, replaceable_link, break_hard_links))
+    }
+
+    /// The same of what stands there by now.
+    pub(super) fn refuse_unfit_entry(
+        &self,
+        entry: &FileStatus,
+        replaceable_link: bool,
+        break_hard_links: bool,
+    ) -> Result<()> {
         if replaceable_link && entry.kind == FileKind::Symlink {
             return Ok(());
         }
-        self.refuse_other_kinds()?;
+        self.refuse_kind(entry.kind)?;
         if entry.links > 1 && !break_hard_links {
             let text = format!(
                 "path: the file has {} names, and the others would keep the old content; break_hard_links=True \

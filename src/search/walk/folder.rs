@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::error::{Error, ErrorKind};
 use crate::io::root::spelling::is_absolute;
 use crate::io::root::{
     AsHandle, FileKind, FileStatus, FolderUse, Handle, HandleRef, Root, is_link, most_handles, open_content,
@@ -88,12 +89,13 @@ impl Source {
 
     /// What is in force above it.
     pub(super) fn rules_above(&self, filter: &Filter) -> (FolderRules, Vec<Problem>) {
-        match (self.root.handle(), self.root.canonical()) {
-            (Some(root), Some(top)) => {
-                filter.confined_rules(root, self.canonical.strip_prefix(top).unwrap_or_default())
-            }
-            _ => filter.source_rules(&self.canonical),
+        let Some(root) = self.root.handle() else { return filter.source_rules(&self.canonical) };
+        if let Some(path) = self.root.path_below(&self.canonical) {
+            return filter.confined_rules(root, &path);
         }
+        let text = "cannot look for ignore files above this folder: it or the root was moved meanwhile";
+        let error = Error::new(ErrorKind::Changed, text);
+        (FolderRules::default(), vec![Problem { path: self.shown.clone(), error }])
     }
 }
 

@@ -105,7 +105,9 @@ impl Listing {
     /// The path of an entry that does not stand in this folder, in a walk that must not leave its root.
     fn path_from_root(&self, entry: &Entry) -> Option<&[u8]> {
         let name = self.name(entry);
-        let stands_here = name != b".." && (!name.contains(&b'/') || name.starts_with(&self.folder.shown));
+        // What the caller named with a slash ends in `..`, and where that leads is for the root to say.
+        let stands_here =
+            name != b".." && (!name.contains(&b'/') || (!self.named && name.starts_with(&self.folder.shown)));
         (self.folder.source.root.is_confined() && !stands_here).then_some(name)
     }
 
