@@ -94,7 +94,9 @@ pub fn replace_in_file(
 ) -> Result<RecordBatch> {
     let target = Target::find(root, path, options.write.follow_symlinks)?;
     if target.entry().is_none() {
-        return Err(Error::io("open", path, std::io::ErrorKind::NotFound));
+        // The system says it with its own number.
+        let missing = target.open_content().err().unwrap_or(std::io::ErrorKind::NotFound.into());
+        return Err(Error::io("open", path, missing));
     }
     // Before it is opened, because opening a device can do something.
     target.refuse_other_kinds()?;
