@@ -16,7 +16,7 @@ import truth_rg as rg
 
 @pytest.fixture(scope="module")
 def tree() -> Path:
-    """The registry, or this repository where there is none."""
+    """Crates of the registry, or this repository where there are none."""
     return rg.registry() or rg.REPOSITORY
 
 

@@ -35,7 +35,7 @@ def strategy_of(size: int) -> str:
 
 @pytest.fixture(scope="module")
 def tree() -> Path:
-    """The registry, or this repository where there is none."""
+    """Crates of the registry, or this repository where there are none."""
     return rg.registry() or rg.REPOSITORY
 
 

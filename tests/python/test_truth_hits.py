@@ -150,7 +150,7 @@ def test_the_registry_patterns_find_something() -> None:
     folder = rg.registry()
     if folder is None:
         pytest.skip("no unpacked crates in the Cargo registry")
-    some = [folder / "memchr-2.7.4"] if (folder / "memchr-2.7.4").exists() else rg.crates()[:40]
+    some = rg.crates()[:40]
     common = ["static", r"^use ", r"\bimpl\b", r"unsafe\s+\{", r"panic!.*", r"(\w+)::<(\w+)>"]
     for pattern in common:
         assert rg.rg_rows([pattern], some), pattern
