@@ -52,10 +52,10 @@ impl Target {
             let entry = describe(folder.as_handle(), name).map_err(|error| failed("describe", path, error))?;
             match entry {
                 Some(link) if follow && link.kind == FileKind::Symlink => {
-                    changes::refuse_planted_link(folder.as_handle(), &link)
-                        .map_err(|error| failed("follow", path, error))?;
-                    rest =
-                        changes::read_link(folder.as_handle(), name).map_err(|error| failed("follow", path, error))?;
+                    let folder = folder.as_handle();
+                    rest = changes::refuse_planted_link(folder, &link)
+                        .and_then(|()| changes::read_link(folder, name, root.is_confined()))
+                        .map_err(|error| failed("follow the link", path, error))?;
                 }
                 entry => {
                     let (readable_folder, name) = (*readable, name.to_vec());
@@ -65,7 +65,7 @@ impl Target {
                 }
             }
         }
-        Err(failed("follow", path, changes::too_many_links()))
+        Err(failed("follow the link", path, changes::too_many_links()))
     }
 
     /// The folder.
@@ -242,8 +242,8 @@ pub(super) fn failed(step: &str, path: &[u8], error: io::Error) -> Error {
 }
 
 fn names_a_folder(path: &[u8]) -> Error {
-    let text = "path: it names a folder; a file's own name is needed to write it";
-    Error::io(text, path, root::is_a_folder()).with_kind(ErrorKind::Argument)
+    Error::new(ErrorKind::Argument, "path: it names a folder; to write a file in it, add the file's name")
+        .with_path(path)
 }
 
 /// Why a path cannot name a file; outside of the root, no more is said of it than that.

@@ -7,7 +7,8 @@ use rustix::fs::{Access, AtFlags, FlockOperation, Gid, Mode, OFlags, RenameFlags
 use rustix::io::{Errno, retry_on_intr};
 use rustix::rand::GetRandomFlags;
 
-use crate::io::root::{FileStatus, Lock, status_of};
+use crate::error::OutsideRoot;
+use crate::io::root::{FileStatus, Lock, status_at, status_of};
 
 const STICKY: u32 = 0o1000;
 const WRITABLE_BY_ALL: u32 = 0o002;
@@ -36,10 +37,32 @@ fn open(folder: BorrowedFd<'_>, name: &[u8], flags: OFlags, mode: Mode) -> io::R
 
 /// Where the link `name` leads, as it is written in it.
 ///
+/// A link of `/proc` to what a process has open leads to that, and what is written in it only tells the path that it
+/// had: by now something else may stand there, or nothing, and a pipe never had one.
+///
 /// # Errors
-/// The system's.
-pub fn read_link(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<Vec<u8>> {
-    Ok(retry_on_intr(|| rustix::fs::readlinkat(folder, name, Vec::new()))?.into_bytes())
+/// The system's, and that there is no path any more that leads where the link does; from a root that paths are
+/// `confined` to, this is [`OutsideRoot`].
+pub fn read_link(folder: BorrowedFd<'_>, name: &[u8], confined: bool) -> io::Result<Vec<u8>> {
+    let written = retry_on_intr(|| rustix::fs::readlinkat(folder, name, Vec::new()))?.into_bytes();
+    if !is_in_proc(folder) {
+        return Ok(written);
+    }
+    let leads_to = status_at(folder, name, true)?;
+    match status_at(folder, &written, true) {
+        Ok(found) if (found.device, found.inode) == (leads_to.device, leads_to.inode) => Ok(written),
+        _ if confined => Err(OutsideRoot.into()),
+        _ => {
+            let text = "it leads to something open that has no path any more; a file is written by its path";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
+    }
+}
+
+fn is_in_proc(folder: BorrowedFd<'_>) -> bool {
+    // The field is a signed long on some systems and unsigned on others; the magic is its low 32 bits on all.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    rustix::fs::fstatfs(folder).is_ok_and(|about| about.f_type as u32 == 0x9FA0)
 }
 
 /// Refuses a link that the system would not follow (`fs.protected_symlinks`), which reading it by hand would pass by: in

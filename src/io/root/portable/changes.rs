@@ -69,11 +69,11 @@ pub fn open_end(folder: HandleRef<'_>, name: &[u8]) -> io::Result<Handle> {
     Ok(Handle(Opened::File(file)))
 }
 
-/// Where the link `name` leads, as it is written in it.
+/// Where the link `name` leads, as it is written in it; on these systems every link leads by what is written.
 ///
 /// # Errors
 /// The system's.
-pub fn read_link(folder: HandleRef<'_>, name: &[u8]) -> io::Result<Vec<u8>> {
+pub fn read_link(folder: HandleRef<'_>, name: &[u8], _confined: bool) -> io::Result<Vec<u8>> {
     let target = match entry(folder, name)? {
         Entry::Free(path) => std::fs::read_link(path)?,
         Entry::Confined(dir, path) => dir.read_link_contents(&path).map_err(|error| told(error, dir, &path, true))?,
