@@ -103,7 +103,7 @@ impl Root {
     pub fn confined(path: &[u8]) -> Result<Self> {
         let failed = |error: io::Error| Error::io("open the root", path, error);
         let handle = system::open_root(path).map_err(failed)?;
-        let absolute = absolute(path).map_err(failed)?;
+        let absolute = spelling::normalised(&absolute(path).map_err(failed)?);
         let canonical = match system::path_of(handle.as_handle()) {
             Some(path) => path,
             None => canonicalized(path).map_err(failed)?,

@@ -75,8 +75,14 @@ fn flags_of(opens: Opens) -> OFlags {
 pub(super) fn path_of(handle: HandleRef<'_>) -> Option<Vec<u8>> {
     let link = format!("/proc/self/fd/{}", handle.as_raw_fd());
     let path = rustix::fs::readlink(link, Vec::new()).ok()?.into_bytes();
-    // What has been removed, or lies outside of what this process can see, has no path.
-    (path.starts_with(b"/") && !path.ends_with(b" (deleted)")).then_some(path)
+    // What lies outside of what this process can see has no path, and what was removed has one with this mark, which
+    // may also be a part of a name.
+    let is_there = || {
+        let (found, folder) = (status_at(CWD, &path, false).ok()?, status_of(handle).ok()?);
+        Some((found.device, found.inode) == (folder.device, folder.inode))
+    };
+    let has_path = path.starts_with(b"/") && (!path.ends_with(b" (deleted)") || is_there() == Some(true));
+    has_path.then_some(path)
 }
 
 /// Whether an opening failed because there is a link.

@@ -81,6 +81,109 @@ fn what_lies_in_a_root_is_reached_by_any_spelling() {
     assert_eq!(root.open_content(b"missing", true).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
+/// Slashes and dots that say nothing are not looked at, wherever in an absolute path they stand.
+#[test]
+fn an_absolute_path_is_inside_whatever_its_slashes_and_dots() {
+    let (dir, _) = tree();
+    let top = of_path(&dir.path().canonicalize().unwrap());
+    let top = std::str::from_utf8(&top).unwrap();
+    let (drive, below) = top.split_at(spelling::root_bytes(top.as_bytes()));
+    let spelled = |path: &str| format!("{drive}{below}/{path}");
+    for given in ["root", "root/", "./root", "root/.", "root//", "rootless/../root"].map(spelled) {
+        let root = Root::confined(given.as_bytes()).unwrap();
+        let mut paths: Vec<_> = ["root/file", "root//file", "root/./file", "./root/.//./file", ".//root/a/../file"]
+            .iter()
+            .map(|path| spelled(path))
+            .collect();
+        paths.push(format!("{drive}./{below}/root/file"));
+        if !cfg!(windows) {
+            // Two slashes before everything are a share on Windows.
+            paths.extend([format!("/{}", spelled("root/file")), format!("//{}", spelled("./root/file"))]);
+        }
+        for path in paths {
+            assert_eq!(root.relative(path.as_bytes()).unwrap().rsplit(|byte| *byte == b'/').next(), Some(&b"file"[..]));
+            assert_eq!(content(&root.open_content(path.as_bytes(), true).unwrap()), b"root/file", "{given} {path}");
+        }
+        for path in ["root", "root/", "root//", "root/.", "root/./", ".//root"] {
+            assert_eq!(&*root.relative(spelled(path).as_bytes()).unwrap(), b".", "{given} {path}");
+        }
+        for path in ["rootless", "rootless/secret", "roo", "", "./rootless//secret", "secret", "Root/../secret"] {
+            assert_outside(&root, &spelled(path));
+        }
+    }
+    let root = Root::confined(spelled("root").as_bytes()).unwrap();
+    if !cfg!(windows) {
+        // What says that it wants a folder still does.
+        assert_eq!(&*root.relative(spelled("root//a/b/").as_bytes()).unwrap(), b"a/b/");
+        assert!(root.open_content(spelled("root//file/").as_bytes(), true).is_err());
+    }
+}
+
+/// A root is called what the caller called it, and what the system calls it, without what says nothing.
+#[test]
+#[cfg_attr(windows, ignore = "needs symbolic links, which Wine does not make")]
+fn a_root_behind_a_link_is_known_by_both_names() {
+    let (dir, _) = tree();
+    let top = of_path(&dir.path().canonicalize().unwrap());
+    let top = std::str::from_utf8(&top).unwrap();
+    symlink("root", &dir.path().join("link"));
+    for given in ["link", "link/", "link//.", "./link"] {
+        let root = Root::confined(format!("{top}/{given}").as_bytes()).unwrap();
+        for path in ["link", "link/", "root", "root/./"] {
+            assert_eq!(&*root.relative(format!("{top}/{path}").as_bytes()).unwrap(), b".", "{given} {path}");
+            let path = format!("{top}//{path}/a/b/file");
+            assert_eq!(content(&root.open_content(path.as_bytes(), true).unwrap()), b"root/a/b/file", "{given} {path}");
+        }
+    }
+}
+
+/// The system marks the path of what was removed, and a name may end like that mark.
+#[test]
+#[cfg_attr(windows, ignore = "there, what is open is not removed")]
+fn a_name_that_ends_like_a_removed_one_is_a_name() {
+    let (dir, _) = tree();
+    let place = dir.path().canonicalize().unwrap().join("root (deleted)");
+    std::fs::create_dir_all(place.join("inner (deleted)")).unwrap();
+    let root = Root::confined(&of_path(&place)).unwrap();
+    std::fs::rename(&place, place.with_file_name("other (deleted)")).unwrap();
+    let inner = root.open_folder(b"inner (deleted)", FolderUse::Passing, true).unwrap();
+    let real = root.canonical_of(Some(inner.as_handle()), b"inner (deleted)").unwrap();
+    if !IS_PORTABLE {
+        assert_eq!(real, of_path(&place.with_file_name("other (deleted)").join("inner (deleted)")));
+    }
+    assert_eq!(root.path_below(&real).unwrap(), b"inner (deleted)");
+}
+
+/// Links in `/proc` lead to what a process has open, not to a path, so that nothing keeps them inside.
+#[test]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+fn a_magic_link_leads_out() {
+    let root = Root::confined(b"/proc/self").unwrap();
+    let open = tempfile::tempfile().unwrap();
+    let descriptor = format!("fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));
+    for path in ["cwd", "root", "exe", "root/etc/passwd", "cwd/missing", "root/missing", &descriptor] {
+        assert_outside(&root, path);
+    }
+    assert_eq!(root.status(b"exe", false).unwrap().kind, FileKind::Symlink);
+    assert_eq!(root.open_content(b"fd/99999", true).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert!(root.open_content(b"stat", true).is_ok());
+}
+
+#[test]
+#[cfg_attr(windows, ignore = "needs symbolic links, which Wine does not make")]
+fn a_loop_of_links_does_not_lead_out() {
+    let (dir, root) = tree();
+    for (target, link) in [("two", "one"), ("one", "two"), ("self", "self"), ("a/deep", "a/deep")] {
+        symlink(target, &dir.path().join("root").join(link));
+    }
+    for path in ["one", "self", "one/file", "a/../two"] {
+        for error in [root.open_content(path.as_bytes(), true).err(), root.status(path.as_bytes(), true).err()] {
+            let error = error.unwrap_or_else(|| panic!("{path} was reached"));
+            assert!(!OutsideRoot::is_in(&error), "{path}: {error}");
+        }
+    }
+}
+
 #[test]
 #[cfg_attr(windows, ignore = "needs symbolic links, which Wine does not make")]
 fn no_link_leads_out_of_a_root() {

@@ -46,9 +46,20 @@ fn resolved_beneath(at: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> io::Resul
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) if attempts < ATTEMPTS => attempts += 1,
             Err(Errno::XDEV) => return Err(OutsideRoot.into()),
+            Err(Errno::LOOP) if meets_magic_link(at, path, flags) => return Err(OutsideRoot.into()),
             opened => return Ok(opened?),
         }
     }
+}
+
+/// Whether a path goes through a link of `/proc` to something that a process has open, which is resolved by no path and
+/// so never inside. The system refuses it by the number of a loop of links, and without `NO_MAGICLINKS` as what leads out.
+fn meets_magic_link(at: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> bool {
+    // Nothing is opened, and other flags are refused with this one.
+    let flags = flags & (OFlags::DIRECTORY | OFlags::NOFOLLOW) | OFlags::PATH | OFlags::CLOEXEC;
+    let resolved =
+        rustix::io::retry_on_intr(|| rustix::fs::openat2(at, path, flags, Mode::empty(), ResolveFlags::BENEATH));
+    resolved.is_err_and(|error| error == Errno::XDEV)
 }
 
 /// The same without the kernel's help: no link is followed, wherever it leads.
