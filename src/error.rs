@@ -129,13 +129,13 @@ impl Error {
         Self::new(ErrorKind::Argument, format!("{name}: {expected}"))
     }
 
-    /// A system error met while doing `step` (a verb phrase such as "open").
+    /// A system error met while doing `step` (a verb phrase such as "open"); the empty path is none.
     pub fn io(step: &str, path: &[u8], error: impl Into<std::io::Error>) -> Self {
         let error = error.into();
         Self {
             kind: ErrorKind::of_io(&error),
             message: format!("cannot {step}"),
-            path: Some(path.to_vec()),
+            path: (!path.is_empty()).then(|| path.to_vec()),
             source: Some(Arc::new(error)),
         }
     }
@@ -215,5 +215,21 @@ fn system_text(error: &std::io::Error) -> String {
     match text.find(" (os error ") {
         Some(at) => text[..at].to_lowercase(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_says_what_was_asked_and_of_which_path() {
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert_eq!(Error::io("open", b"a/b", missing()).to_string(), "cannot open: entity not found (a/b)");
+        assert_eq!(Error::io("open", b"a/b", missing()).row_text(), "cannot open: entity not found");
+        assert_eq!(Error::io("start a thread", b"", missing()).to_string(), "cannot start a thread: entity not found");
+        let outside = Error::io("open", b"..", OutsideRoot);
+        assert_eq!(outside.kind(), ErrorKind::OutsideRoot);
+        assert!(outside.to_string().starts_with("cannot open: it leads outside of the root"), "{outside}");
     }
 }
