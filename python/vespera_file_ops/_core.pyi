@@ -54,8 +54,8 @@ class Root:
         path: The folder.
 
     Raises:
-        PathNotFoundError, AccessDeniedError: The folder cannot be opened.
-        FileSystemError: It is no folder.
+        PathNotFoundError: There is no such folder, or it is no folder.
+        AccessDeniedError, FileSystemError: It cannot be opened.
 
     Example:
         >>> import vespera_file_ops as vfo
@@ -218,6 +218,9 @@ def sweep_temp_files(root: bytes, *, older_than: float, within: Root | None, can
 
 def replace_in_file(path: bytes, options: dict[str, object]) -> Batches:
     """Replace the matches of patterns in a file: the edits table."""
+
+def without_dots(path: bytes, *, within: Root | None) -> bytes:
+    """A path from its root without any `..` but those at its start, taken out as the system goes up."""
 
 def counters() -> dict[str, int]:
     """What this process has done so far: folders listed, files described, opened and mapped, bytes read, faults."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from . import _core, tables
 from . import options as opt
-from . import tables
 from .errors import ArgumentError, CancelledError
 from .frames import collect
 from .options import checked, documented
@@ -54,7 +54,7 @@ def explain(
     a folder, a symlink, or filtered away by an option given here), `status` is null and `reason` says so.
 
     Arguments:
-        path: The file in question.
+        path: The file in question. Behind a link, `..` is the folder above where the link leads, as for the system.
         pattern: The pattern of the search, or a list of them; without one, only whether the file is searched.
         source: The source of the search. By default the root (`within`), else the current directory if the path lies
             below it, else the path's own folder.
@@ -65,6 +65,7 @@ def explain(
 
     Raises:
         PathNotFoundError: There is no such path.
+        OutsideRootError: The path or the source leads out of `within`.
         ArgumentError: The path does not lie below the source, or another argument cannot be used.
         PatternError: A pattern does not parse.
         CancelledError: The `cancel` token stopped it.
@@ -86,13 +87,12 @@ def explain(
     if source is not None:
         # What is wrong with the source is an error of this call as well, and below it is only taken as a spelling.
         ScanRequest("files", source, {"within": within}, argument="source", globs=False)
-    root, relative = _split(
-        encode_path("path", path), None if source is None else encode_path("source", source), within
-    )
-
     # Describing it first makes a path that is not there an error of this call, and gives the row of last resort.
     described = ScanRequest("files", path, {"describe_only": True, "within": within}, argument="path", globs=False)
     (entries,), _summary = collect(described, "files")
+    root, relative = _split(
+        encode_path("path", path), None if source is None else encode_path("source", source), within
+    )
     request = ScanRequest(
         "coverage", root, {**given, "include_ignored": True, "focus": relative}, argument="source", globs=False
     )
@@ -115,20 +115,24 @@ def explain(
 
 def _split(path: bytes, source: bytes | None, within: Root | None) -> tuple[bytes, bytes]:
     """The source to search, and the path relative to it."""
-    if within is not None:
-        # The root takes the place of the top of the file system; what `..` means there, the scan says.
-        path = b"/" + within.relative(path)
-        source = b"/" if source is None else b"/" + within.relative(source)
-        top, relative = _split(path, source, None)
-        return os.path.relpath(top, b"/"), relative
-    absolute = os.path.abspath(path)
+    # The root takes the place of the top of the file system.
+    here: bytes | None = b"/"
+    if within is None:
+        try:
+            here = os.getcwdb()
+        except FileNotFoundError:
+            here = None
+
+    def place(spelled: bytes) -> bytes:
+        return os.path.normpath(os.path.join(here or b"/", _core.without_dots(spelled, within=within)))
+
+    target = place(path)
     if source is None:
-        here = os.getcwdb()
-        below = os.path.relpath(absolute, here)
-        if below != b"." and not _climbs(below):
+        below = b"." if here is None else os.path.relpath(target, here)
+        if within is not None or (below != b"." and not _climbs(below)):
             return b".", below
-        source = os.path.dirname(absolute)
-    relative = os.path.relpath(absolute, os.path.abspath(source))
+        source = os.path.dirname(target)
+    relative = os.path.relpath(target, place(source))
     if _climbs(relative):
         raise ArgumentError(
             f"path: {os.fsdecode(path)!r} does not lie below the source {os.fsdecode(source)!r}", path=os.fsdecode(path)

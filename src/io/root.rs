@@ -158,6 +158,53 @@ impl Root {
         })
     }
 
+    /// A path without any `..` but those at its start: what the system goes up from is where a link before it leads, and
+    /// not the folder that the link stands in.
+    ///
+    /// # Errors
+    /// The system's, and [`OutsideRoot`].
+    pub fn without_dots(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        let path = self.relative(path)?;
+        let start = spelling::root_bytes(&path);
+        let mut plain = path[..start].to_vec();
+        for part in path[start..].split(|byte| *byte == b'/') {
+            let (_, last) = spelling::split_last(&plain);
+            match part {
+                b"" | b"." => {}
+                b".." if plain.is_empty() && self.is_confined() => return Err(OutsideRoot.into()),
+                // Above the top of everything is the top.
+                b".." if start > 0 && last.is_empty() => {}
+                b".." if !plain.is_empty() && last != b".." => {
+                    // Windows goes up by the spelling before it looks at anything, but not from a root.
+                    let looks = self.is_confined() || !cfg!(windows);
+                    if looks && self.status(&plain, false)?.kind == FileKind::Symlink {
+                        plain = self.real_folder(&plain)?;
+                    }
+                    plain = match spelling::split_last(&plain) {
+                        // The link led to the root itself.
+                        (_, b"") if self.is_confined() => return Err(OutsideRoot.into()),
+                        (b".", _) => Vec::new(),
+                        (above, _) => above.to_vec(),
+                    };
+                }
+                part if plain.is_empty() || plain.ends_with(b"/") => plain.extend_from_slice(part),
+                part => plain = [&plain, b"/".as_slice(), part].concat(),
+            }
+        }
+        Ok(if plain.is_empty() { b".".to_vec() } else { plain })
+    }
+
+    /// The path of a folder, free of links: absolute, or from the root.
+    fn real_folder(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        let folder = self.open_folder(path, FolderUse::Passing, true)?;
+        let canonical = self.canonical_of(Some(folder.as_handle()), path)?;
+        if !self.is_confined() {
+            return Ok(canonical);
+        }
+        let moved = || io::Error::new(io::ErrorKind::NotFound, "it or the root was moved meanwhile");
+        self.path_below(&canonical).ok_or_else(moved)
+    }
+
     /// Opens a folder; links on the way are followed, and one in the last place if `follow` says so.
     ///
     /// # Errors

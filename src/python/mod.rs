@@ -65,6 +65,7 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(writes::append_file, module)?)?;
     module.add_function(wrap_pyfunction!(writes::sweep_temp_files, module)?)?;
     module.add_function(wrap_pyfunction!(edits::replace_in_file, module)?)?;
+    module.add_function(wrap_pyfunction!(root::without_dots, module)?)?;
     module.add_function(wrap_pyfunction!(files::counters, module)?)?;
     module.add_function(wrap_pyfunction!(files::fail_once, module)?)?;
     module.add_function(wrap_pyfunction!(stream::rows, module)?)?;

@@ -23,6 +23,16 @@ pub fn root_of(within: Option<PyRoot>) -> Root {
     within.map(|root| root.0).unwrap_or_default()
 }
 
+/// A path without any `..` but those at its start, and from its root.
+#[pyfunction]
+#[pyo3(signature = (path, *, within))]
+pub fn without_dots(py: Python<'_>, path: &[u8], within: Option<PyRoot>) -> PyResult<Vec<u8>> {
+    guarded(|| {
+        let plain = py.detach(|| root_of(within).without_dots(path));
+        plain.map_err(|error| raised(&Error::io("go up by the dots of this path", path, error)))
+    })
+}
+
 #[pymethods]
 impl PyRoot {
     #[new]

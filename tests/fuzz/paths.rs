@@ -15,6 +15,7 @@ static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     std::fs::write(folder.path().join("a/f"), b"").unwrap();
     std::os::unix::fs::symlink("../..", folder.path().join("a/b/up")).unwrap();
     std::os::unix::fs::symlink("/etc", folder.path().join("a/etc")).unwrap();
+    std::os::unix::fs::symlink("b", folder.path().join("a/in")).unwrap();
     std::env::set_current_dir(folder.path()).unwrap();
     folder
 });
@@ -36,6 +37,13 @@ fuzz_target!(|data: &[u8]| {
             use std::os::fd::AsRawFd;
             let reached = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd())).unwrap();
             assert!(reached.starts_with(FOLDER.path().join("a")), "{}", reached.display());
+        }
+        // Without its dots a path leads to the same.
+        for root in [&root, &Root::free()] {
+            if let Ok(reached) = root.status(data, true) {
+                let plain = root.without_dots(data).unwrap();
+                assert_eq!(root.status(&plain, true).unwrap().inode, reached.inode);
+            }
         }
     }
 

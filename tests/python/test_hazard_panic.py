@@ -257,6 +257,7 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "append_file": lambda: _core.append_file(path, b"needle", **WRITE),
         "replace_in_file": lambda: _core.replace_in_file(path, {"patterns": ["x"], "replacements": ["y"]}),
         "sweep_temp_files": lambda: _core.sweep_temp_files(os.fsencode(tree), older_than=0, within=None, cancel=None),
+        "without_dots": lambda: _core.without_dots(path, within=None),
         "counters": _core.counters,
         "no_more_reminders": _core.no_more_reminders,
         "rows": lambda: _core.rows(batch),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import inspect
 import os
 import pickle
@@ -16,7 +17,8 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from test_bad_arguments import CALLS
+from test_bad_arguments import BAD, CALLS
+from vespera_file_ops import cli, cli_arguments
 
 SECRET = "SECRET"
 # What leads out of the root of `roots`, in every way that a path can.
@@ -42,9 +44,10 @@ ESCAPES = [
     "/",
     "//etc/passwd",
     "\udcff/../../secret",
+    "up_folder/root/file",
+    "absolute_inside",
+    "new\nline",
 ]
-# The arguments that name what is on disk.
-PATHS = ("path", "source", "root")
 
 
 def write_roots(top: Path) -> Path:
@@ -64,6 +67,8 @@ def write_roots(top: Path) -> Path:
         ("../../secret", "sub/up"),
         (str(top / "secret"), "absolute"),
         (str(top / "missing"), "absolute_missing"),
+        (str(root / "file"), "absolute_inside"),
+        ("../secret", "new\nline"),
         ("up", "chain"),
         ("sub/deep", "inside"),
         ("sub/deep/file", "inside_file"),
@@ -77,12 +82,53 @@ def roots(tmp_path: Path) -> Path:
     return write_roots(tmp_path)
 
 
+def takes_a_path(parameter: inspect.Parameter) -> bool:
+    return "PathArgument" in str(parameter.annotation) or "SourceArgument" in str(parameter.annotation)
+
+
 def path_arguments() -> Iterator[tuple[str, str]]:
-    """Every public function with each of its arguments that is a path."""
-    for name in CALLS:
+    """Every public function with each of its arguments that is a path, as the function itself says."""
+    for name in vfo.__all__:
+        if not inspect.isfunction(getattr(vfo, name)):
+            continue
         parameters = inspect.signature(getattr(vfo, name)).parameters
-        assert "within" in parameters or not set(PATHS) & set(parameters), f"{name} has no within="
-        yield from ((name, argument) for argument in PATHS if argument in parameters)
+        paths = [argument for argument in parameters if argument != "within" and takes_a_path(parameters[argument])]
+        assert "within" in parameters or not paths, f"{name} has no within="
+        yield from ((name, argument) for argument in paths)
+
+
+@pytest.mark.hazard(3)
+def test_every_argument_that_is_a_path_is_tried() -> None:
+    """By what the arguments refuse, and by their names: a path without its annotation would be left out."""
+    tried = set(path_arguments())
+    assert {name for name, _ in tried} == set(CALLS)
+    refuse_a_nul = {argument for argument, bad in BAD.items() if "a\0b" in bad}
+    assert {argument for _, argument in tried} == refuse_a_nul - {"within"}
+    for name in CALLS:
+        for argument in inspect.signature(getattr(vfo, name)).parameters:
+            assert ((name, argument) in tried) == (argument in refuse_a_nul - {"within"}), (name, argument)
+
+
+@pytest.mark.hazard(3)
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_no_path_leads_the_command_line_out(roots: Path, escape: str, capfd: pytest.CaptureFixture[str]) -> None:
+    [commands] = [action for action in cli_arguments._parser()._actions if action.dest == "command"]
+    assert isinstance(commands.choices, dict)
+    for command, parser in commands.choices.items():
+        assert "--within" in parser._option_string_actions, command
+        paths = ["."] if command == "search" else []
+        for given in ([escape], [escape, "file"]):
+            for options in ([], ["--format", "csv"]):
+                status = cli.main([command, *paths, *given, *options, "--within", str(roots)])
+                told = capfd.readouterr()
+                assert SECRET not in told.out + told.err
+                if command == "info" and (roots / escape).is_symlink():
+                    assert "symlink" in told.out
+                elif given == [escape]:
+                    assert (status, told.out) == (2, "")
+                    assert "leads outside of the root" in told.err
+                elif command != "read":
+                    assert "inside" in told.out or "file" in told.out
 
 
 def drained(result: Any) -> str:
@@ -91,6 +137,8 @@ def drained(result: Any) -> str:
         return drained(result.hits) + drained(result.coverage)
     if hasattr(result, "collect"):
         result = result.collect()
+    if hasattr(result, "__arrow_c_stream__") and not isinstance(result, (pl.DataFrame, pl.Series)):
+        result = pl.DataFrame(result)
     if isinstance(result, pl.DataFrame):
         return str(result.rows())
     return str(list(result)) if hasattr(result, "__next__") else str(result)
@@ -124,6 +172,64 @@ def test_what_lies_behind_a_link_and_dots_is_not_described(roots: Path, path: st
     assert (row["size"], row["modified"], row["status"]) == (None, None, "unreadable")
     row = vfo.get_file_info([path, "file"], within=roots).row(0, named=True)
     assert (row["size"], row["inode"]) == (None, None)
+
+
+@pytest.mark.hazard(3)
+def test_explain_goes_up_from_where_a_link_leads_and_no_further(roots: Path) -> None:
+    (roots / "sub" / "file").write_text("beside the folder\n")
+    (roots / "sub" / "deep" / "back").symlink_to("../..")
+    (roots / "root").mkdir()
+    (roots / "root" / "file").write_text("a name of the root's, in the root\n")
+    for path, real in (("inside/../file", "sub/file"), ("sub/deep/back/inside/../deep/file", "sub/deep/file")):
+        for spelled in (path, f"{roots}//{path}"):
+            found = vfo.explain(spelled, "beside|inside", within=roots)
+            assert (found["path"].to_list(), found["reason"][0]) == ([real], "searched: 1 hit in 1 line")
+    assert vfo.explain("sub/file", source="inside/..", within=roots)["relative_path"].to_list() == ["file"]
+    # Where the spelling leads inside and the link does not, it is outside.
+    out = ("up_folder/../root/file", "up_folder/../file", "sub/deep/back/../root/file", "inside/../../../secret")
+    for path in (*out, "sub/deep/back/.."):
+        for arguments in ({"path": path}, {"path": "file", "source": f"{path}/.."}):
+            with pytest.raises(vfo.OutsideRootError):
+                vfo.explain(**arguments, within=roots)
+
+
+@pytest.mark.hazard(3)
+def test_a_magic_link_leads_out(roots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links of `/proc` lead to what a process has open, by no path."""
+    monkeypatch.chdir(roots)
+    with open(roots / "file", "rb") as file:
+        for path in (
+            "self/cwd/file",
+            "self/cwd/missing",
+            "self/root/etc/passwd",
+            f"self/fd/{file.fileno()}",
+            "self/exe",
+        ):
+            for name, argument in path_arguments():
+                if argument == "root" or (name in ("get_file_info", "explain") and "cwd" not in path):
+                    continue
+                inside = {"path": "version"} if name in ("search_text", "explain") and argument == "source" else {}
+                with pytest.raises(vfo.OutsideRootError):
+                    drained(CALLS[name](**{**inside, argument: path, "within": "/proc"}))
+        for write in WRITES.values():
+            with pytest.raises(vfo.OutsideRootError):
+                write(f"self/fd/{file.fileno()}", within="/proc")
+    assert (roots / "file").read_text() == "inside\n"
+    # In a list it is a row.
+    row = vfo.scan_files(["self/cwd/file", "version"], within="/proc").collect().row(0, named=True)
+    assert "leads outside of the root" in row["error"]
+
+
+@pytest.mark.hazard(3)
+@pytest.mark.parametrize("path", ["one", "one/file", "self", "sub/../two"])
+def test_a_loop_of_links_is_no_escape(roots: Path, path: str) -> None:
+    for target, link in (("two", "one"), ("one", "two"), ("self", "self")):
+        (roots / link).symlink_to(target)
+    for call in (vfo.read_file, vfo.compute_file_hash, vfo.scan_files, vfo.list_directory, *WRITES.values()):
+        with pytest.raises(OSError, match="too many levels of symbolic links") as caught:
+            call(path, within=roots)
+        assert not isinstance(caught.value, vfo.OutsideRootError)
+        assert caught.value.errno == errno.ELOOP
 
 
 @pytest.mark.hazard(3)
@@ -162,7 +268,8 @@ def test_no_glob_leads_out(roots: Path, glob: str) -> None:
 def test_followed_links_stay_inside(roots: Path) -> None:
     options: dict[str, Any] = {"follow_symlinks": True, "within": roots}
     found = vfo.scan_files(**options).collect()
-    outside = ["absolute", "absolute_missing", "chain", "sub/up", "up", "up_folder", "up_missing"]
+    outside = ["absolute", "absolute_inside", "absolute_missing", "chain", "new\nline", "sub/up"]
+    outside += ["up", "up_folder", "up_missing"]
     assert sorted(found.filter(found["error"].is_not_null())["path"]) == outside
     assert found["error"].drop_nulls().str.contains("leads outside of the root").all()
     # A link that stays inside is followed; a folder that is reached twice is listed at its real path.
@@ -224,6 +331,27 @@ def test_paths_are_told_from_the_root(roots: Path) -> None:
     # An absolute path that begins with the root's own is what follows it.
     assert vfo.read_file(roots / "sub" / "deep" / "file", within=roots) == b"inside\n"
     assert vfo.get_file_info(f"{roots}/sub", within=roots)["path"].to_list() == ["sub"]
+    top, name = os.path.split(roots)
+    for root in (roots, f"{top}//{name}/", f"{top}/./{name}/."):
+        for front in (f"{roots}//", f"{roots}/./", f"/{roots}/", f"/.{roots}/", f"{top}//.//{name}/"):
+            assert vfo.read_file(f"{front}sub/deep/file", within=root) == b"inside\n", (root, front)
+            assert vfo.get_file_info(f"{front}sub", within=root)["path"].to_list() == ["sub"]
+            assert vfo.scan_files(f"{front}sub//", within=root).collect()["path"][:2].to_list() == [
+                "sub/deep",
+                "sub/deep/file",
+            ]
+            assert vfo.explain(f"{front}sub/deep/file", within=root)["path"].to_list() == ["sub/deep/file"]
+            vfo.write_file_atomic(f"{front}sub/deep/file", "inside\n", durable=False, within=root)
+            assert (
+                vfo.scan_files(front, within=root)
+                .collect()["path"]
+                .equals(vfo.scan_files(within=root).collect()["path"])
+            )
+        for front in (f"{roots}less/", f"/{roots}less//", f"{roots}.less/../", f"{top}//{name}less/./"):
+            with pytest.raises(vfo.OutsideRootError):
+                vfo.read_file(f"{front}secret", within=root)
+    with pytest.raises(vfo.PathNotFoundError, match="not a directory"):
+        vfo.read_file(f"{roots}//file/", within=roots)
     assert vfo.explain("sub/deep/file", within=roots)["reason"][0] == "searched: nothing leaves it out"
     assert vfo.explain("sub/deep/file", "inside", "sub", within=roots)["path"].to_list() == ["sub/deep/file"]
 
@@ -373,6 +501,44 @@ def test_no_race_writes_outside(roots: Path) -> None:
                 seen["refused"] += 1
             assert len(os.listdir(outside)) == 1
         seen["swaps"] = swaps()
+    assert everything_in(roots.parent) == before
+    assert min(seen.values()) > 50, seen
+
+
+@pytest.mark.hazard(4)
+def test_no_race_leads_any_function_out(roots: Path) -> None:
+    outside = roots.parent / "rootless"
+    (outside / "deep").mkdir()
+    for name in ("file", "deep/file", "deep/only_outside"):
+        (outside / name).write_text(SECRET)
+    (outside / ".ignore").write_text(f"{SECRET}\n*\n")
+    (roots / "out").symlink_to("../rootless")
+    before = everything_in(roots.parent)
+    seen = {"done": 0, "refused": 0}
+    root = vfo.Root(roots)
+    with flipping(roots / "sub", roots / "out"):
+        for _ in range(60):
+            for name, argument in path_arguments():
+                where = "sub/deep/file" if argument == "path" and name != "list_directory" else "sub/deep"
+                given: dict[str, Any] = {argument: where, "within": root}
+                if name in ("search_text", "explain") and argument == "source":
+                    given["path"] = "sub/deep/file"
+                parameters = inspect.signature(getattr(vfo, name)).parameters
+                if "follow_symlinks" in parameters and name not in WRITES:
+                    given["follow_symlinks"] = True
+                if "pattern" in parameters and name not in WRITES:
+                    given["pattern"] = "."
+                try:
+                    result = CALLS[name](**given)
+                    if isinstance(result, vfo.Watcher):
+                        result.close()
+                    else:
+                        told = drained(result)
+                        assert SECRET not in told, name
+                        assert "only_outside" not in told, name
+                    seen["done"] += 1
+                except vfo.OutsideRootError:
+                    seen["refused"] += 1
     assert everything_in(roots.parent) == before
     assert min(seen.values()) > 50, seen
 

@@ -136,6 +136,30 @@ def test_explain_a_symlink(demo: Path) -> None:
     assert "follow_symlinks=True" in reason("link.py")
 
 
+def test_explain_goes_up_from_where_a_link_leads(demo: Path, tmp_path: Path) -> None:
+    elsewhere = make_tree(tmp_path / "elsewhere", {"real/a.py": b"TODO\n", "b.py": b"TODO\n"})
+    make_tree(demo, {"b.py": b"", "src/deep/c.py": b"TODO\n", "c.py": b""})
+    (demo / "out").symlink_to("../elsewhere/real")
+    (demo / "chain").symlink_to("out")
+    (demo / "in").symlink_to("src/deep")
+    # `b.py` and `c.py` are also beside the links, and have no hit there.
+    for path in ("out/../b.py", "chain/../b.py", "./out//.././b.py", demo / "chain" / ".." / "b.py"):
+        assert reason(path, "TODO") == "searched: 1 hit in 1 line", path
+        assert vfo.explain(path)["path"].to_list() == [str(elsewhere / "b.py")]
+    assert vfo.explain("in/../app.py", "TODO")["path"].to_list() == ["src/app.py"]
+    assert vfo.explain("in/../deep/c.py", "TODO", "src")["path"].to_list() == ["src/deep/c.py"]
+    assert vfo.explain("src/app.py", "TODO", "in/..")["relative_path"].to_list() == ["app.py"]
+    assert reason("in/..") == "a folder: the ledger has rows for files; ask for a file in it"
+    # Without a link, up is the folder before.
+    assert vfo.explain("src/deep/../../debug.log")["path"].to_list() == ["debug.log"]
+    os.chdir(demo / "src")
+    assert vfo.explain("../README.md", "TODO")["path"].to_list() == [str(demo / "README.md")]
+    with pytest.raises(vfo.PathNotFoundError):
+        vfo.explain("missing/../app.py")
+    with pytest.raises(vfo.ArgumentError, match="does not lie below"):
+        vfo.explain("deep/../app.py", source="deep")
+
+
 def test_explain_has_the_columns_of_coverage_and_a_reason(demo: Path) -> None:
     expected = dict(vfo.scan_coverage("TODO").collect_schema()) | {"reason": pl.String()}
     for path in ("src/app.py", "debug.log", "src"):
@@ -148,6 +172,10 @@ def test_explain_works_from_elsewhere(demo: Path, tmp_path: Path) -> None:
     os.chdir(elsewhere)
     assert "searched" in reason(demo / "src" / "app.py")
     assert "*.log" in reason(demo / "debug.log")
+    # Also where the current directory is gone.
+    elsewhere.rmdir()
+    assert "*.log" in reason(demo / "debug.log")
+    assert reason(demo / "src" / "app.py", source=demo / "src") == "searched: nothing leaves it out"
 
 
 FORKED = """

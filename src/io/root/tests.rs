@@ -1,5 +1,7 @@
 //! What is true of handles and roots on every side.
 
+mod dots;
+
 use super::path_bytes::of_path;
 use super::*;
 use crate::io::test_files::{fifo, symlink};
