@@ -64,7 +64,7 @@ pub fn sweep_temp_files(
                         exact.as_binary_view().value(row)
                     };
                     if errors.is_valid(row) {
-                        sweep.add_problem(&format!("{} ({})", errors.as_string_view().value(row), shown(path)));
+                        sweep.add_problem(path, errors.as_string_view().value(row));
                     } else if kinds.is_valid(row) && kinds.as_string_view().value(row) == "file" {
                         sweep.try_remove(path);
                     }
@@ -90,26 +90,22 @@ impl Sweep<'_> {
         match remove_abandoned(self.root, path, &|status| is_older(status, older_than)) {
             Ok(Swept::Removed) => self.removed.push(path.to_vec()),
             Ok(Swept::Left) => {}
-            Err(error) => self.add_problem(&Error::io("remove", path, error).to_string()),
+            Err(error) => self.add_problem(path, &Error::io("remove", path, error).row_text()),
         }
     }
 
-    fn add_problem(&mut self, text: &str) {
+    fn add_problem(&mut self, path: &[u8], text: &str) {
         self.problems += 1;
-        self.first_problem.get_or_insert_with(|| text.to_owned());
+        self.first_problem.get_or_insert_with(|| format!("{}: {text}", String::from_utf8_lossy(path)));
     }
 
     fn outcome(self, root: &[u8]) -> Result<Vec<Vec<u8>>> {
         let Some(first) = self.first_problem else { return Ok(self.removed) };
         let (removed, problems) = (self.removed.len(), self.problems);
         let text =
-            format!("{removed} temporary files were removed, but {problems} places were not swept, such as: {first}");
+            format!("{removed} temporary files were removed, but {problems} places were not swept, such as {first}");
         Err(Error::new(ErrorKind::Io, text).with_path(root))
     }
-}
-
-fn shown(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }
 
 /// Its writer's last sign of life is long ago. A time to come is one of another machine's clock, and no sign of age.
