@@ -40,6 +40,16 @@ def demo(tmp_path: Path) -> Iterator[Path]:
     os.chdir(before)
 
 
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Path]:
+    """A small tree to be watched, as current directory."""
+    before = Path.cwd()
+    root = make_tree(tmp_path / "tree", {"a/one.txt": b"1", "a/b/two.txt": b"22", "c.txt": b"333"})
+    os.chdir(root)
+    yield root
+    os.chdir(before)
+
+
 @pytest.fixture(scope="session")
 def mixed_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few dozen files that differ in every column that a query can ask for."""
