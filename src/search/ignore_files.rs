@@ -12,8 +12,8 @@ use super::rules::{MAX_FILE, RuleList, too_large};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::root::path_bytes::{of_path, to_path};
 use crate::io::root::{
-    AsHandle, FileKind, FolderUse, Handle, HandleRef, open_content, open_folder, read_at, status_at, status_of,
-    working_folder,
+    AsHandle, FileKind, FolderUse, Handle, HandleRef, is_link, open_content, open_folder, read_at, status_at,
+    status_of, working_folder,
 };
 
 /// An ignore file that could not be used; none of its rules apply.
@@ -98,15 +98,18 @@ impl Reader {
         shown: &[u8],
         problems: &mut Vec<Problem>,
     ) -> Option<Arc<RuleList>> {
-        let direct = self.folder(folder, b".git");
-        let (git, shown) = match direct {
+        let file = join(shown, b".git/info/exclude");
+        let (git, shown) = match self.folder(folder, b".git") {
             Ok(git) => (git, join(shown, b".git")),
             Err(error) if error.kind() == io::ErrorKind::NotADirectory && self.links == Links::Follow => {
                 linked_repository(folder, shown)?
             }
-            Err(_) => return None,
+            Err(error) => return none_of(error, file, problems),
         };
-        let info = self.folder(git.as_handle(), b"info").ok()?;
+        let info = match self.folder(git.as_handle(), b"info") {
+            Ok(info) => info,
+            Err(error) => return none_of(error, file, problems),
+        };
         self.rules(info.as_handle(), b"exclude", join(&shown, b"info/exclude"), problems)
     }
 
@@ -166,6 +169,15 @@ impl Reader {
     fn follow(self) -> bool {
         self.links == Links::Follow
     }
+}
+
+/// No rules, because their file is not there or not to be reached; any other failure is told.
+fn none_of<T>(error: io::Error, file: Vec<u8>, problems: &mut Vec<Problem>) -> Option<T> {
+    if ErrorKind::of_io(&error) == ErrorKind::Io && !is_link(&error) {
+        let error = Error::io("read this ignore file", &file, error);
+        problems.push(Problem { path: file, error });
+    }
+    None
 }
 
 fn check_kind(kind: FileKind) -> Result<()> {
