@@ -6,11 +6,17 @@
 //! to the first snapshot, give the tree as it is, whatever the kernel has told, merged or dropped: where it says that it
 //! could not tell everything, everything is listed again.
 //!
+//! What no watch tells is looked at now and then: what could not be watched, what followed links lead to ([`links`]), the
+//! sources themselves ([`roots`]). What could not be looked at for want of descriptors or memory is not taken for gone, and
+//! is tried again ([`later`]).
+//!
 //! One thread does it ([`observer`]). It keeps one answer ready at the most ([`mailbox`]); while that waits for the caller,
 //! what happens is noted as folders to look at, whose number is bounded.
 
 mod difference;
 mod dirty;
+mod later;
+mod links;
 mod lister;
 mod mailbox;
 mod observer;
@@ -47,6 +53,9 @@ pub struct WatchRequest {
     pub cancel: Option<CancelToken>,
 }
 
+/// Nobody waits longer than this for quiet.
+const LONGEST_DEBOUNCE: Duration = Duration::from_hours(24);
+
 /// A running watcher.
 #[derive(Debug)]
 pub struct Watch {
@@ -62,6 +71,9 @@ impl Watch {
     /// # Errors
     /// An argument that cannot be used, a single source that does not exist, or a limit of the system.
     pub fn start(asked: WatchRequest) -> Result<Self> {
+        if asked.debounce > LONGEST_DEBOUNCE {
+            return Err(Error::argument("debounce", "expected a number of seconds of at most a day, 86400"));
+        }
         ScanRequest::new(asked.scan.clone(), Operation::Describe { blake3: false })?;
         let mailbox = Arc::new(Mailbox::new()?);
         let request = Request::new(&asked.scan)?;

@@ -38,8 +38,9 @@ def watch(source: SourceArgument = ".", **options: Unpack[WatchOptions]) -> Watc
     When the call returns, the first look is taken: every change from then on is told. To keep a copy of the tree up to
     date, start the watcher, then scan with the same options, then apply each frame to it by path: take all `old_path`
     and all `removed` paths out, then put all other rows but `rescan` in. Within a frame each path stands once at the
-    most as `path` and once as `old_path`, so swapped and rotated names come out right. Rows stand in this order:
-    `rescan`; what was removed, contents before their folder; what was renamed; what was created or modified, by path.
+    most as `path` (but for `rescan`) and once as `old_path`, so swapped and rotated names come out right. Rows stand in
+    this order: `rescan`; what was removed, contents before their folder; what was renamed; what was created or
+    modified, by path.
 
     - The rows are those of `scan_files` under the same options, folders included (unless `include` or `types` is
       given), but for those that tell of an error outside of the tree or of the source itself: events have no error. A
@@ -56,12 +57,23 @@ def watch(source: SourceArgument = ".", **options: Unpack[WatchOptions]) -> Watc
       changes has its folder listed again under the new rules.
     - A row `rescan` (of the source) says that the kernel could not tell everything, so that all was listed again: its
       queue ran over, its watches ran out (`fs.inotify.max_user_watches`), or `rescan()` was called. The rows after it
-      are complete. Folders that could not be watched are looked at every 2 seconds, or at a tenth of the time where
-      that takes long.
+      are complete.
+    - Every 2 seconds, or a tenth of the time where that takes long, it looks at what no watch tells of: folders that
+      could not be watched or not be read to their end, and with `follow_symlinks` what each link leads to.
+    - What cannot be looked at because the system is short of open files or memory is not taken for gone: it stays as it
+      was known, and is looked at again within 2 seconds until it can be.
     - A source that goes is `removed` with all that it held, and watched again when it is back (looked for twice a
-      second). With `follow_symlinks`, or where one source lies in another, every change has everything listed.
-    - The kernel does not tell of changes made by other machines on a network file system, by stores into a mapped file,
-      or under another name of a file that is not watched (a hard link elsewhere): `rescan()` finds them.
+      second); so is the folder in which a glob looks for its matches. Relative sources, globs too, stay in the
+      directory that is the current one at the call. With `follow_symlinks`, or where one source lies in another, every
+      change has everything listed; what two sources reach is one row, under the first.
+    - A file of several names is `modified` under each of them in the tree when it changes through one of them, and when
+      a name comes or goes there.
+
+    Not seen, because the kernel does not tell of it, until something else has the folder listed or `rescan()` is
+    called: what other machines do on a network file system; stores into a mapped file; what is mounted over a folder
+    (but for a source); a change, a link or an unlink through a name that is not watched (a hard link elsewhere, or one
+    that the options leave out); an edit of the user's own excludes file (git's `core.excludesFile`); with
+    `follow_symlinks` and `max_file_size`, that a file behind a link has become small enough.
 
     Use it with `for` or, in asyncio, with `async for`; as a context manager it is closed at the end of the block. In
     asyncio, start it with `await asyncio.to_thread(vfo.watch, ...)` if the tree is large.

@@ -165,6 +165,7 @@ impl<'py> Arguments<'_, 'py> {
         let threads = self.count("threads", 1)?.map(|threads| usize::try_from(threads).unwrap_or(usize::MAX));
         Ok(ScanOptions {
             sources: sources.into_iter().map(|(path, may_be_glob)| SourceSpec { path, may_be_glob }).collect(),
+            globs_start_in: defaults.globs_start_in,
             sources_are_list: self.flag("source_is_list", false)?,
             within: self.within()?,
             expects_file: self.flag("expects_file", false)?,

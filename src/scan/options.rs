@@ -25,6 +25,9 @@ pub struct SourceSpec {
 pub struct ScanOptions {
     /// Files, folders or globs. A file reached by two of them is one row, under the first.
     pub sources: Vec<SourceSpec>,
+    /// The globs among them that begin with this folder start in it: its own path holds no glob. Nothing: all of the path
+    /// may be one.
+    pub globs_start_in: Vec<u8>,
     /// The sources came as a list: one that does not exist is a row with an error instead of an error of the call.
     pub sources_are_list: bool,
     /// Where sources start, and what nothing may lead out of: no source, no link, no ignore file.
@@ -66,6 +69,7 @@ impl Default for ScanOptions {
     fn default() -> Self {
         Self {
             sources: vec![SourceSpec { path: b".".to_vec(), may_be_glob: false }],
+            globs_start_in: Vec::new(),
             sources_are_list: false,
             within: Root::free(),
             expects_file: false,

@@ -21,14 +21,27 @@ pub struct Sources {
     pub overlap: bool,
 }
 
-/// A glob as the folder above its first glob component, and the rest.
-fn split_glob(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let is_glob = |part: &[u8]| part.iter().any(|byte| b"*?[".contains(byte));
-    let (root, rest) = path.split_at(root_bytes(path));
+fn is_glob(part: &[u8]) -> bool {
+    part.iter().any(|byte| b"*?[".contains(byte))
+}
+
+/// A glob as the folder above its first glob component, and the rest. What lies in the folder `start` is no glob before.
+fn split_glob(path: &[u8], start: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let literal = if path.starts_with(start) { start.len() } else { 0 };
+    let (root, rest) = path.split_at(literal.max(root_bytes(path)));
     let parts: Vec<&[u8]> = rest.split(|byte| *byte == b'/').collect();
     let first = parts.iter().position(|part| is_glob(part)).unwrap_or(parts.len());
     let folder = [root, &parts[..first].join(b"/".as_slice())].concat();
     (if folder.is_empty() { b".".to_vec() } else { folder }, parts[first..].join(b"/".as_slice()))
+}
+
+impl ScanOptions {
+    /// The folder in which what a source matches is looked for, if the source is a glob where it names nothing.
+    #[must_use]
+    pub fn glob_folder(&self, source: &SourceSpec) -> Option<Vec<u8>> {
+        let (folder, pattern) = split_glob(&source.path, &self.globs_start_in);
+        (source.may_be_glob && is_glob(&pattern)).then_some(folder)
+    }
 }
 
 impl Sources {
@@ -129,8 +142,9 @@ impl Resolver<'_> {
                 // Where no name may hold a `*`, none is there.
                 let no_name = cfg!(windows) && error.kind() == std::io::ErrorKind::InvalidFilename;
                 let missing = no_name || ErrorKind::of_io(&error) == ErrorKind::PathNotFound;
-                if missing && may_be_glob && path.iter().any(|byte| b"*?[".contains(byte)) {
-                    return self.glob(index, path);
+                let (folder, pattern) = split_glob(path, &self.options.globs_start_in);
+                if missing && may_be_glob && is_glob(&pattern) {
+                    return self.glob(index, path, &folder, pattern);
                 }
                 Err(Error::io("open source", path, error))
             }
@@ -164,8 +178,7 @@ impl Resolver<'_> {
         Ok((known.canonical, PendingFolder::source(Arc::new(source))))
     }
 
-    fn glob(&mut self, index: u32, path: &[u8]) -> Result<Found> {
-        let (folder, pattern) = split_glob(path);
+    fn glob(&mut self, index: u32, path: &[u8], folder: &[u8], pattern: Vec<u8>) -> Result<Found> {
         let pattern = String::from_utf8(pattern)
             .map_err(|_| Error::argument("source", "a glob must be valid UTF-8").with_path(path))?;
         let glob = Filter::new(&FilterOptions {
@@ -174,7 +187,7 @@ impl Resolver<'_> {
             respect_ignore: false,
             ..FilterOptions::default()
         })?;
-        self.folder(index, &folder, Some(Arc::new(glob)))
+        self.folder(index, folder, Some(Arc::new(glob)))
     }
 
     fn named(&mut self, index: u32, path: &[u8], kind: FileKind, failure: Option<Error>) -> Result<Found> {
@@ -226,13 +239,15 @@ mod tests {
     #[test]
     fn a_glob_starts_at_its_first_glob_component() {
         let of = |path: &str| {
-            let (folder, rest) = split_glob(path.as_bytes());
+            let (folder, rest) = split_glob(path.as_bytes(), b"/odd[1]/");
             (String::from_utf8_lossy(&folder).into_owned(), String::from_utf8_lossy(&rest).into_owned())
         };
         assert_eq!(of("src/**/*.py"), ("src".into(), "**/*.py".into()));
         assert_eq!(of("*.py"), (".".into(), "*.py".into()));
         assert_eq!(of("/*.py"), ("/".into(), "*.py".into()));
         assert_eq!(of("/usr/l[ai]b/x"), ("/usr".into(), "l[ai]b/x".into()));
+        assert_eq!(of("/odd[1]/g/*.py"), ("/odd[1]/g".into(), "*.py".into()));
+        assert_eq!(of("/odd[2]/g/*.py"), ("/".into(), "odd[2]/g/*.py".into()));
     }
 
     #[test]

@@ -81,6 +81,31 @@ impl Difference {
         seen.filter(|seen| seen.linked).map(|seen| seen.identity()).collect()
     }
 
+    /// The files that had other names and have none any more.
+    pub fn unlinked(&self) -> HashSet<(u64, u64)> {
+        let linked = |rows: &BTreeMap<RowKey, Stamp>| -> HashSet<_> {
+            rows.values()
+                .filter_map(|stamp| stamp.seen)
+                .filter(|seen| seen.linked)
+                .map(|seen| seen.identity())
+                .collect()
+        };
+        &linked(&self.before) - &linked(&self.after)
+    }
+
+    /// Where sources overlap, a row may have come from one to another: under one path it stays one row. `shown`: the path.
+    pub fn unite(&mut self, shown: impl Fn(&RowKey) -> Option<Vec<u8>>) {
+        let now: HashMap<_, _> = self.after.keys().filter_map(|row| Some((shown(row)?, row))).collect();
+        let is_moved = |row: &&RowKey| !self.after.contains_key(row);
+        let moved = self.before.keys().filter(is_moved).filter_map(|row| Some((row.clone(), *now.get(&shown(row)?)?)));
+        let moved: Vec<_> = moved.map(|(old, new)| (old, new.clone())).collect();
+        for (old, new) in moved {
+            if let Some(stamp) = self.before.remove(&old) {
+                self.before.insert(new, stamp);
+            }
+        }
+    }
+
     /// The changes: first what was removed, contents before their folder, then what was renamed, then what was created
     /// or modified, both in the order of the table. Each path stands once at the most as the path of a change, and once
     /// as the path that something was renamed from. `may_be_old`: whether a path can be told as one.

@@ -40,6 +40,11 @@ impl Mark {
     pub fn entries() -> Self {
         Self { depth: Depth::Entries, names: BTreeSet::new() }
     }
+
+    /// A look at all that lies below a folder.
+    pub fn subtree() -> Self {
+        Self { depth: Depth::Subtree, names: BTreeSet::new() }
+    }
 }
 
 /// What is to be looked at again.
@@ -72,6 +77,24 @@ impl Dirty {
         } else if !mark.names.contains(name) {
             mark.names.insert(name.into());
         }
+    }
+
+    /// Look at this folder again as this says.
+    pub fn put(&mut self, key: &FolderKey, mark: &Mark) {
+        self.mark(key, mark.depth);
+        mark.names.iter().for_each(|name| self.mark_name(key, name));
+    }
+
+    /// Look at what the other was to look at, and do not wait for quiet.
+    pub fn absorb(&mut self, other: Self) {
+        if other.everything {
+            self.mark_everything();
+        }
+        self.lost |= other.lost;
+        for (key, mark) in other.folders {
+            self.put(&key, &mark);
+        }
+        self.hurry();
     }
 
     fn at(&mut self, key: &FolderKey) -> Option<&mut Mark> {

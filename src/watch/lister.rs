@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::snapshot::{FolderNode, Stamp};
+use super::later::is_shortage;
+use super::snapshot::{Behind, FolderNode, Stamp};
 use crate::error::ErrorKind;
 use crate::io::root::{AsHandle, FileKind, FileStatus, Handle, open_folder_below, status_at};
 use crate::scan::ScanOptions;
@@ -21,11 +22,18 @@ pub struct Lister<'a> {
 pub enum Listed {
     /// What is in it.
     Folder(FolderNode),
+    /// What a scan would show of it. It could not be read, or not to its end, for a reason that no watch tells the end of.
+    Broken(FolderNode),
     /// There is no such folder.
     Gone,
+    /// The system was short of something: nothing is known of it.
+    Unsure,
     /// The watcher is being closed.
     Stopped,
 }
+
+/// The system was short of something.
+struct Shortage;
 
 impl<'a> Lister<'a> {
     /// A lister of one round, which ends early when `stopped` says so.
@@ -56,6 +64,14 @@ impl<'a> Lister<'a> {
         if listing.unreached || (self.stopped)() {
             return Listed::Stopped;
         }
+        let failed = listing.entries.iter().filter_map(|entry| match listing.note(entry) {
+            Some(Note::Failed(error)) => Some(error),
+            _ => None,
+        });
+        // Without an ignore file that is there, or without what a link leads to, other entries would be rows.
+        if listing.error.iter().chain(failed).any(|error| is_shortage(error.errno())) {
+            return Listed::Unsure;
+        }
         let is_gone = |error: &crate::Error| {
             error.kind() == ErrorKind::PathNotFound || error.errno() == Some(rustix::io::Errno::LOOP.raw_os_error())
         };
@@ -74,28 +90,37 @@ impl<'a> Lister<'a> {
                 }
                 Role::Own => {}
                 Role::Descend => folders.push((name(), entry.kind == FileKind::Symlink)),
-                Role::Wanted | Role::Noted => {
-                    if let Some(stamp) = self.stamp(&listing, entry) {
-                        entries.push((name(), stamp));
-                    }
-                }
+                Role::Wanted | Role::Noted => match self.stamp(&listing, entry) {
+                    Ok(Some(stamp)) => entries.push((name(), stamp)),
+                    Ok(None) => {}
+                    Err(Shortage) => return Listed::Unsure,
+                },
             }
         }
         entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Listed::Folder(FolderNode { place: Some(Arc::new(listing.emptied())), own, entries, folders })
+        let is_refused =
+            |error: &crate::Error| matches!(error.kind(), ErrorKind::AccessDenied | ErrorKind::OutsideRoot);
+        let is_broken = listing.error.as_ref().is_some_and(|error| !is_refused(error));
+        let node = FolderNode { place: Some(Arc::new(listing.emptied())), own, entries, folders };
+        if is_broken { Listed::Broken(node) } else { Listed::Folder(node) }
     }
 
     /// What is seen of an entry, if it is a row.
-    fn stamp(&self, listing: &Listing, entry: &Entry) -> Option<Stamp> {
+    fn stamp(&self, listing: &Listing, entry: &Entry) -> Result<Option<Stamp>, Shortage> {
         let failed = match listing.note(entry) {
             None => false,
             // A file above the source is none of its entries.
             Some(Note::Failed(_)) => !listing.name(entry).contains(&b'/'),
-            Some(_) => return None,
+            Some(_) => return Ok(None),
         };
         if entry.role == Role::Noted && !failed {
-            return None;
+            return Ok(None);
         }
+        let behind = match entry {
+            Entry { followed: true, .. } => Behind::File,
+            Entry { kind: FileKind::Symlink, .. } if failed && self.follow => Behind::Nothing,
+            _ => Behind::NoLink,
+        };
         let asked = || {
             let folder = listing.folder.open()?;
             listing.ask_status(entry, folder.as_handle(), self.follow && entry.kind != FileKind::Symlink)
@@ -105,12 +130,34 @@ impl<'a> Lister<'a> {
             None => asked(),
         };
         match status {
-            Ok(status) if !failed && self.is_too_large(&status) => None,
-            Ok(status) => Some(Stamp::new(status.kind, Some(&status))),
+            Ok(status) if !failed && self.is_too_large(&status) => Ok(None),
+            Ok(status) => Ok(Some(Stamp { behind, ..Stamp::new(status.kind, Some(&status)) })),
             // It was there when the folder was read; that it went is told of the folder.
-            Err(error) if ErrorKind::of_io(&error) == ErrorKind::PathNotFound => None,
-            Err(_) => Some(Stamp::new(entry.kind, None)),
+            Err(error) if ErrorKind::of_io(&error) == ErrorKind::PathNotFound => Ok(None),
+            Err(error) if is_shortage(error.raw_os_error()) => Err(Shortage),
+            Err(_) => Ok(Some(Stamp { behind, ..Stamp::new(entry.kind, None) })),
         }
+    }
+
+    /// What these links of a folder lead to.
+    pub fn behind(
+        &self,
+        source: &Source,
+        relative: &[u8],
+        names: &[&[u8]],
+    ) -> std::io::Result<Vec<Option<FileStatus>>> {
+        let folder = if source.root.is_confined() { None } else { Some(self.open(source, relative)?) };
+        let of_one = |name: &&[u8]| {
+            let status = match &folder {
+                Some(folder) => status_at(folder.as_handle(), name, true),
+                None => source.root.status(&source.path_of(&[relative, name].concat()), true),
+            };
+            match status {
+                Err(error) if is_shortage(error.raw_os_error()) => Err(error),
+                status => Ok(status.ok()),
+            }
+        };
+        names.iter().map(of_one).collect()
     }
 
     /// Look at single entries of a folder that has been listed. Nothing: it is to be listed again.
@@ -128,16 +175,23 @@ impl<'a> Lister<'a> {
     }
 
     /// Look at an entry that the caller named.
-    pub fn named(&self, source: &Source, name: &[u8]) -> FolderNode {
+    pub fn named(&mut self, pending: &PendingFolder, name: &[u8]) -> Listed {
+        let source = pending.origin();
+        // Where sources overlap, one before it may have this entry already.
+        let is_first = !self.walker.list(pending, &mut self.buffers, self.stopped).entries.is_empty();
         let status = if source.root.is_confined() {
             source.root.status(&source.path_of(name), true)
         } else {
             source.open().and_then(|folder| status_at(folder.as_handle(), name, true))
         };
+        if status.as_ref().is_err_and(|error| is_shortage(error.raw_os_error())) {
+            return Listed::Unsure;
+        }
         let row = |status: &FileStatus| (Box::from(name), Stamp::new(status.kind, Some(status)));
         // What has become a folder is walked when the sources are looked at again.
-        let found = status.iter().filter(|status| status.kind != FileKind::Dir && !self.is_too_large(status));
-        FolderNode { place: None, own: None, entries: found.map(row).collect(), folders: Vec::new() }
+        let is_row = |status: &&FileStatus| is_first && status.kind != FileKind::Dir && !self.is_too_large(status);
+        let entries = status.iter().filter(is_row).map(row).collect();
+        Listed::Folder(FolderNode { place: None, own: None, entries, folders: Vec::new() })
     }
 
     fn is_too_large(&self, status: &FileStatus) -> bool {

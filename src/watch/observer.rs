@@ -10,6 +10,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::WatchRequest;
 use super::difference::Change;
 use super::dirty::{Depth, Dirty};
+use super::later::{Later, is_shortage};
+use super::links;
 use super::lister::Lister;
 use super::mailbox::Mailbox;
 use super::roots::{Check, Place, Request, Roots};
@@ -22,10 +24,10 @@ use crate::io::root::{FileKind, TimeSpec};
 use crate::search::walk::{EntryPath, PendingFolder};
 use crate::table::{Event, EventRow, EventsBuilder, Layout, Projection, Table};
 
-/// Folders that have no watch are looked at this often, or less often where that takes long.
+/// Folders that have no watch, and what followed links lead to, are looked at this often, or less often where that takes long.
 const LOOK_WITHOUT_WATCH: Duration = Duration::from_secs(2);
 
-/// A look at folders without a watch may take this part of the time: one in so many.
+/// Such a look may take this part of the time: one in so many.
 const SHARE: u32 = 10;
 
 /// While somebody may cancel the watcher, the token is looked at this often.
@@ -46,6 +48,9 @@ pub struct Observer {
     linked: Linked,
     watches: Watches,
     dirty: Dirty,
+    later: Later,
+    /// Whether links are followed.
+    has_links: bool,
     mailbox: Arc<Mailbox>,
     /// When to look at what has no watch.
     next_look: Instant,
@@ -67,6 +72,8 @@ impl Observer {
             linked: Linked::new(),
             watches: Watches::new()?,
             dirty: Dirty::default(),
+            later: Later::default(),
+            has_links: false,
             mailbox,
             next_look: Instant::now() + LOOK_WITHOUT_WATCH,
             prefixes: BTreeMap::new(),
@@ -81,6 +88,14 @@ impl Observer {
         self.dirty.mark_everything();
         self.look(self.asked.initial)?;
         self.ensure_wanted()?;
+        if self.later.due().is_some() {
+            // Began with less than what is there, it would not tell that the rest goes.
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "cannot take the first look: the system is short of open files or memory; close some, or raise the limit \
+                 on open files",
+            ));
+        }
         self.mailbox.start();
         while !self.mailbox.is_closed() {
             self.ensure_wanted()?;
@@ -112,9 +127,10 @@ impl Observer {
         {
             until = until.min(due);
         }
-        if !self.watches.unwatched().is_empty() {
+        if self.has_unwatched() {
             until = until.min(self.next_look);
         }
+        until = self.later.due().map_or(until, |due| until.min(due));
         let mut wait = until.saturating_duration_since(Instant::now());
         if self.asked.cancel.is_some() {
             wait = wait.min(CANCEL_BOX);
@@ -135,6 +151,11 @@ impl Observer {
         self.hear()
     }
 
+    /// Whether there is something that is to be looked at now and then.
+    fn has_unwatched(&self) -> bool {
+        self.has_links || !self.watches.unwatched().is_empty()
+    }
+
     fn hear(&mut self) -> Result<()> {
         let Self { watches, dirty, roots, .. } = self;
         let mut is_source_hit = false;
@@ -149,14 +170,20 @@ impl Observer {
                 dirty.mark(&key.child(name), Depth::Entries);
                 dirty.mark(key, Depth::Entries);
             }
-            Hint::Entry(key, name) | Hint::Content(key, name) => {
+            Hint::Entry(key, name) | Hint::Arrival(key, name) | Hint::Content(key, name) => {
                 let start = if key.is_source() { roots.start(key.source) } else { None };
                 match start.and_then(PendingFolder::entry_name) {
                     Some(only) if only == name => dirty.mark(key, Depth::Entries),
                     Some(_) => {}
                     None if RULE_NAMES.contains(&name) => dirty.mark(key, Depth::Subtree),
                     None if matches!(hint, Hint::Content(..)) => dirty.mark_name(key, name),
-                    None => dirty.mark(key, Depth::Entries),
+                    None => {
+                        dirty.mark(key, Depth::Entries);
+                        if matches!(hint, Hint::Arrival(..)) {
+                            // The one before may have had no watch that told of its end.
+                            dirty.mark(&key.child(name), Depth::Entries);
+                        }
+                    }
                 }
             }
         })?;
@@ -184,12 +211,26 @@ impl Observer {
         if self.watches.take_trouble() {
             self.dirty.lose();
         }
-        if !self.watches.unwatched().is_empty() && self.next_look <= Instant::now() {
-            for key in self.watches.unwatched() {
-                self.dirty.mark(key, Depth::Entries);
-            }
-            self.next_look = Instant::now() + LOOK_WITHOUT_WATCH;
+        if let Some(missed) = self.later.take() {
+            self.dirty.absorb(missed);
         }
+        if self.has_unwatched() && self.next_look <= Instant::now() {
+            self.look_without_watch();
+        }
+    }
+
+    fn look_without_watch(&mut self) {
+        for key in self.watches.unwatched() {
+            self.dirty.mark(key, Depth::Entries);
+        }
+        let began = Instant::now();
+        if self.has_links {
+            let lister = Lister::new(self.request.walker(&self.roots), self.request.options(), &|| false);
+            for key in links::changed(&self.folders, &self.roots, &lister) {
+                self.dirty.mark(&key, Depth::Entries);
+            }
+        }
+        self.next_look = Instant::now() + LOOK_WITHOUT_WATCH.max(began.elapsed() * SHARE);
     }
 
     /// Look at what is dirty, and hand over what has changed, if it is to be `told`.
@@ -199,7 +240,14 @@ impl Observer {
         let dirty = std::mem::take(&mut self.dirty);
         let everything = dirty.everything || self.roots.overlap;
         if everything {
-            self.roots = self.request.resolve()?;
+            match self.request.resolve() {
+                Ok(roots) => self.roots = roots,
+                Err(error) if is_shortage(error.errno()) => {
+                    self.later.put_everything(dirty.lost, began.elapsed());
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
             for (place, start) in self.roots.places() {
                 self.prefixes.insert(place, self.request.shown(start.origin()).to_vec());
             }
@@ -209,13 +257,25 @@ impl Observer {
         let lister = Lister::new(self.request.walker(&self.roots), self.request.options(), &stopped);
         let mut round = Round::new(&self.roots, lister, &mut self.folders, &mut self.watches, &mut self.linked);
         let looked = if everything { round.everything() } else { round.folders(dirty.folders.into_iter().collect()) };
-        let difference = round.difference;
+        let (mut difference, unsure) = (round.difference, round.unsure);
         if let Err(Stopped) = looked {
             return Ok(());
         }
+        match unsure.is_empty() {
+            true => self.later.settle(),
+            false if everything => {
+                self.later.put_everything(dirty.lost, began.elapsed());
+                return Ok(());
+            }
+            false => self.later.put(unsure, began.elapsed()),
+        }
         self.watches.sweep();
+        self.has_links = self.request.options().follow_symlinks && links::any(&self.folders);
         self.next_look = self.next_look.max(Instant::now() + began.elapsed() * SHARE);
         if told {
+            if self.roots.overlap {
+                difference.unite(|row| self.shown(row).ok());
+            }
             let changes =
                 difference.changes(|row| self.shown(row).is_ok_and(|path| std::str::from_utf8(&path).is_ok()));
             let batches = self.batches(&changes, dirty.lost)?;

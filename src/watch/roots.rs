@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::later::is_shortage;
 use crate::error::{Error, Result};
 use crate::io::root::{FileKind, Root, TimeSpec};
 use crate::scan::{ScanOptions, SourceSpec, Sources, normalised};
@@ -36,8 +37,8 @@ pub struct Roots {
     pub pending: Vec<PendingFolder>,
     /// Whether one may be reached from another, so that none can be listed by itself.
     pub overlap: bool,
-    looks: Vec<Look>,
-    above: Vec<Look>,
+    looks: Vec<Option<Look>>,
+    above: Vec<Option<Look>>,
     checked: Instant,
 }
 
@@ -58,16 +59,14 @@ pub enum Check {
     Anew,
 }
 
-fn look(root: &Root, path: &[u8]) -> Look {
+/// Nothing: the system was short of something, so that nothing is known.
+fn look(root: &Root, path: &[u8]) -> Option<Look> {
     match root.relative(path).and_then(|path| root.status(&path, true)) {
-        Err(_) => Look::Missing,
-        Ok(status) if status.kind == FileKind::Dir => Look::Folder { device: status.device, inode: status.inode },
-        Ok(status) => Look::Other { size: status.size, changed: status.last_change() },
+        Err(error) if is_shortage(error.raw_os_error()) => None,
+        Err(_) => Some(Look::Missing),
+        Ok(status) if status.kind == FileKind::Dir => Some(Look::Folder { device: status.device, inode: status.inode }),
+        Ok(status) => Some(Look::Other { size: status.size, changed: status.last_change() }),
     }
-}
-
-fn is_glob(spec: &SourceSpec) -> bool {
-    spec.may_be_glob && spec.path.iter().any(|byte| b"*?[".contains(byte))
 }
 
 impl Request {
@@ -87,11 +86,12 @@ impl Request {
             hidden_prefix.push(b'/');
         }
         for spec in &mut options.sources {
-            // What may be a glob stays as it is: the current directory may hold its characters.
-            if spec.path.first() != Some(&b'/') && !is_glob(spec) {
+            if spec.path.first() != Some(&b'/') {
                 spec.path = normalised(&[&hidden_prefix, spec.path.as_slice()].concat());
             }
         }
+        // It may hold the characters of globs.
+        options.globs_start_in.clone_from(&hidden_prefix);
         if options.absolute_paths {
             hidden_prefix.clear();
         }
@@ -101,22 +101,31 @@ impl Request {
     /// Find out what each source is now. One that is not there is none to list.
     ///
     /// # Errors
-    /// A defect: what can be wrong with the arguments was found before.
+    /// The system is short of something. Otherwise a defect: what can be wrong with the arguments was found before.
     pub fn resolve(&self) -> Result<Roots> {
         // Looked at first: what changes in between is seen by the next check.
         let looks = self.looks();
         let Sources { pending, overlap } = Sources::resolve(&self.options)?;
+        let mut failures = pending.iter().filter_map(PendingFolder::failure);
+        if let Some(error) = failures.find(|error| is_shortage(error.errno())) {
+            return Err(error.clone());
+        }
         let overlap = overlap || self.options.follow_symlinks;
         let above = self.above(&pending);
         Ok(Roots { pending, overlap, looks, above, checked: Instant::now() })
     }
 
-    fn looks(&self) -> Vec<Look> {
-        self.options.sources.iter().map(|spec| look(&self.options.within, &spec.path)).collect()
+    fn looks(&self) -> Vec<Option<Look>> {
+        let of_one = |spec: &SourceSpec| match (look(&self.options.within, &spec.path), self.options.glob_folder(spec))
+        {
+            (Some(Look::Missing), Some(folder)) => look(&self.options.within, &folder),
+            (found, _) => found,
+        };
+        self.options.sources.iter().map(of_one).collect()
     }
 
     /// The ignore files that are in force in a source and stand where nothing is watched.
-    fn above(&self, pending: &[PendingFolder]) -> Vec<Look> {
+    fn above(&self, pending: &[PendingFolder]) -> Vec<Option<Look>> {
         let mut looks = Vec::new();
         if !self.options.filter.respect_ignore || self.options.filter.confined {
             return looks;
@@ -145,14 +154,18 @@ impl Request {
         if roots.next_check() > Instant::now() {
             return None;
         }
-        let (looks, above) = (self.looks(), self.above(&roots.pending));
+        let (mut looks, mut above) = (self.looks(), self.above(&roots.pending));
+        // What is not known for the moment is taken for what it was.
+        for (now, before) in looks.iter_mut().zip(&roots.looks).chain(above.iter_mut().zip(&roots.above)) {
+            *now = now.or(*before);
+        }
         roots.checked = Instant::now();
         let mut changed = Vec::new();
         for (index, (now, before)) in
             looks.iter().zip(&roots.looks).enumerate().filter(|(_, (now, before))| now != before)
         {
             match (now, before) {
-                (Look::Other { .. }, Look::Other { .. }) => changed.push(place_of(index, false)),
+                (Some(Look::Other { .. }), Some(Look::Other { .. })) => changed.push(place_of(index, false)),
                 _ => return Some(Check::Anew),
             }
         }

@@ -3,12 +3,16 @@
 //!
 //! The order makes it complete. What came into a folder before its watch was placed is in its listing, and what comes
 //! later is told by the watch: a folder that is created and filled at once loses nothing.
+//!
+//! What cannot be looked at because the system is short of something stays as it was known, to be looked at later. A look
+//! at everything, where one source may have what another has not, counts as a whole or not at all.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::fd::AsFd;
 
 use super::difference::Difference;
 use super::dirty::{Depth, Mark};
+use super::later::is_shortage;
 use super::lister::{Listed, Lister};
 use super::roots::Roots;
 use super::snapshot::{FolderKey, FolderNode, Folders, Linked, Stamp, is_unentered, take_subtree};
@@ -31,8 +35,32 @@ pub struct Round<'a> {
     pub linked: &'a mut Linked,
     /// What was found.
     pub difference: Difference,
+    /// What could not be looked at.
+    pub unsure: HashMap<FolderKey, Mark>,
     /// The folders that were listed.
     done: HashSet<FolderKey>,
+    /// Files that have other names and were not known to.
+    newly_linked: HashSet<(u64, u64)>,
+    /// In a look at everything, what was known of the folders that were listed.
+    replaced: Option<Folders>,
+}
+
+/// What came of an attempt to watch a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placed {
+    /// It is the one that was watched under this path before.
+    Same,
+    /// It is another, or none.
+    Other,
+    /// Nothing is known.
+    Unsure,
+}
+
+/// What came of an attempt to list a folder.
+enum Looked {
+    Folder(FolderNode),
+    Gone,
+    Unsure,
 }
 
 /// The watcher is being closed: what the round has done so far is of no use.
@@ -48,15 +76,27 @@ impl<'a> Round<'a> {
         watches: &'a mut Watches,
         linked: &'a mut Linked,
     ) -> Self {
-        let difference = Difference::default();
-        Self { roots, lister, folders, watches, linked, difference, done: HashSet::new() }
+        Self {
+            roots,
+            lister,
+            folders,
+            watches,
+            linked,
+            difference: Difference::default(),
+            unsure: HashMap::new(),
+            done: HashSet::new(),
+            newly_linked: HashSet::new(),
+            replaced: None,
+        }
     }
 
-    /// Look at everything.
+    /// Look at everything. Where that cannot be done to its end, nothing was found.
     pub fn everything(&mut self) -> Result<(), Stopped> {
         let old = std::mem::take(self.folders);
         self.linked.clear();
-        let starts = self.roots.places().map(|(place, _)| FolderKey::of_source(place)).collect();
+        self.replaced = Some(Folders::new());
+        let mut starts: Vec<_> = self.roots.places().map(|(place, _)| FolderKey::of_source(place)).collect();
+        starts.reverse();
         self.list(starts, old)
     }
 
@@ -73,13 +113,38 @@ impl<'a> Round<'a> {
                     self.folder(&key, &mark)?;
                 }
             }
-            let others = self.difference.linked();
-            let others = others.iter().filter_map(|file| self.linked.get(file)).flatten();
-            let others = others.filter(|key| !self.done.contains(key) && self.folders.contains_key(key));
-            let others: HashSet<_> = others.cloned().collect();
+            let first = self.first_names();
+            let files = self.difference.linked();
+            let others = files.iter().filter_map(|file| self.linked.get(file)).flatten().cloned().chain(first);
+            let is_open = |key: &FolderKey| !self.done.contains(key) && !self.unsure.contains_key(key);
+            let others: HashSet<_> = others.filter(|key| self.folders.contains_key(key) && is_open(key)).collect();
             dirty = others.into_iter().map(|key| (key, Mark::entries())).collect();
         }
+        for file in self.difference.unlinked() {
+            self.linked.remove(&file);
+        }
         Ok(())
+    }
+
+    /// The folders in which files stand that had one name when they were looked at, and have others now.
+    fn first_names(&mut self) -> Vec<FolderKey> {
+        let files = std::mem::take(&mut self.newly_linked);
+        if files.is_empty() {
+            return Vec::new();
+        }
+        let is_one = |stamp: &Stamp| stamp.seen.is_some_and(|seen| !seen.linked && files.contains(&seen.identity()));
+        let has_one = |node: &FolderNode| node.entries.iter().any(|(_, stamp)| is_one(stamp));
+        self.folders.iter().filter(|(_, node)| has_one(node)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Note where a file stands that has other names.
+    fn note_linked(&mut self, key: &FolderKey, stamp: &Stamp) {
+        let Some(seen) = stamp.seen.filter(|seen| seen.linked) else { return };
+        let folders = self.linked.entry(seen.identity()).or_insert_with(|| {
+            self.newly_linked.insert(seen.identity());
+            HashSet::new()
+        });
+        folders.insert(key.clone());
     }
 
     /// Look at single entries; whether that was enough.
@@ -90,13 +155,17 @@ impl<'a> Round<'a> {
         // What is left out by the rules may change as it likes.
         let names: Vec<&[u8]> = names.iter().map(AsRef::as_ref).filter(|name| node.entry(name).is_some()).collect();
         let Some(stamps) = self.lister.again(source, &key.relative, &names) else { return false };
-        for (name, new) in names.into_iter().zip(stamps) {
-            let Some(stamp) = node.entry(name) else { continue };
+        for (name, new) in names.iter().zip(&stamps) {
+            let (name, new) = (*name, *new);
+            let Some(stamp) = node.entry_mut(name) else { continue };
             let old = std::mem::replace(stamp, new);
             if old == new && old.fresh {
                 self.difference.touch(key, name, new);
             }
             self.difference.pair(key, Some((name, old)), Some((name, new)));
+        }
+        for stamp in &stamps {
+            self.note_linked(key, stamp);
         }
         true
     }
@@ -105,23 +174,32 @@ impl<'a> Round<'a> {
         if mark.depth == Depth::Names && self.names(key, &mark.names) {
             return Ok(());
         }
-        let is_same = self.place(key);
-        if mark.depth == Depth::Subtree || !is_same {
+        let placed = self.place(key);
+        if placed == Placed::Unsure {
+            self.unsure.insert(key.clone(), mark.clone());
+            return Ok(());
+        }
+        if mark.depth == Depth::Subtree || placed == Placed::Other {
             // Under the path of a folder that was replaced, nothing is what it was.
             let old = take_subtree(self.folders, key);
             return self.list(vec![key.clone()], old);
         }
         let Some(mut old) = self.folders.remove(key) else { return Ok(()) };
-        let known = std::mem::take(&mut old.folders);
         let mut left = Folders::new();
         match self.look(key)? {
-            None => {
+            Looked::Unsure => {
+                self.unsure.insert(key.clone(), mark.clone());
+                self.folders.insert(key.clone(), old);
+                Ok(())
+            }
+            Looked::Gone => {
                 left = take_subtree(self.folders, key);
                 left.insert(key.clone(), old);
                 self.drop_from_parent(key);
                 self.list(Vec::new(), left)
             }
-            Some(mut node) => {
+            Looked::Folder(node) => {
+                let known = std::mem::take(&mut old.folders);
                 self.difference.compare(key, Some(&old), Some(&node));
                 for name in &mark.names {
                     if let (Some(old), Some(new)) = (old.entry(name), node.entry(name))
@@ -139,25 +217,39 @@ impl<'a> Round<'a> {
                 let is_known = |(name, through_link): &&(Box<[u8]>, bool)| {
                     known.binary_search_by(|(known, _)| known.cmp(name)).is_ok_and(|at| known[at].1 == *through_link)
                 };
-                let new =
-                    node.folders.iter().filter(|folder| !is_known(folder)).map(|(name, _)| key.child(name)).collect();
+                let new = node.folders.iter().rev().filter(|folder| !is_known(folder));
+                let new = new.map(|(name, _)| key.child(name)).collect();
                 self.keep(key, node, Some(&old));
                 self.list(new, left)
             }
         }
     }
 
-    /// List these folders and all that lies below them; `old` is what is known of what may stand there, or is gone.
+    /// List these folders, of which the last stands first in the table, and all that lies below them; `old` is what is known
+    /// of what may stand there, or is gone.
     fn list(&mut self, mut waiting: Vec<FolderKey>, mut old: Folders) -> Result<(), Stopped> {
         while let Some(key) = waiting.pop() {
-            self.place(&key);
-            match self.look(&key)? {
-                None => self.drop_from_parent(&key),
-                Some(node) => {
-                    let old = old.remove(&key);
-                    self.difference.compare(&key, old.as_ref(), Some(&node));
-                    waiting.extend(node.folders.iter().map(|(name, _)| key.child(name)));
-                    self.keep(&key, node, old.as_ref());
+            let looked = if self.place(&key) == Placed::Unsure { Looked::Unsure } else { self.look(&key)? };
+            match looked {
+                Looked::Unsure => {
+                    self.unsure.insert(key.clone(), Mark::subtree());
+                    if let Some(mut replaced) = self.replaced.take() {
+                        replaced.append(&mut old);
+                        *self.folders = replaced;
+                        self.difference = Difference::default();
+                        return Ok(());
+                    }
+                    self.folders.append(&mut take_subtree(&mut old, &key));
+                }
+                Looked::Gone => self.drop_from_parent(&key),
+                Looked::Folder(node) => {
+                    let known = old.remove(&key);
+                    self.difference.compare(&key, known.as_ref(), Some(&node));
+                    waiting.extend(node.folders.iter().rev().map(|(name, _)| key.child(name)));
+                    self.keep(&key, node, known.as_ref());
+                    if let (Some(replaced), Some(known)) = (&mut self.replaced, known) {
+                        replaced.insert(key, known);
+                    }
                 }
             }
         }
@@ -184,19 +276,21 @@ impl<'a> Round<'a> {
             self.watches.forget(&key.child(gone));
         }
         self.done.insert(key.clone());
-        for seen in node.entries.iter().filter_map(|(_, stamp)| stamp.seen).filter(|seen| seen.linked) {
-            self.linked.entry(seen.identity()).or_default().insert(key.clone());
+        for (_, stamp) in &node.entries {
+            self.note_linked(key, stamp);
         }
         self.folders.insert(key.clone(), node);
     }
 
-    /// Watch the folder, if it can be opened. Whether it is the one that was watched under this path before.
-    fn place(&mut self, key: &FolderKey) -> bool {
-        let Some(source) = self.roots.source(key.source) else { return false };
+    /// Watch the folder, if it can be opened.
+    fn place(&mut self, key: &FolderKey) -> Placed {
+        let Some(source) = self.roots.source(key.source) else { return Placed::Other };
         // Of an entry that the caller named, the folder that it stands in.
         let opened = self.lister.open(source, &key.relative);
         match opened {
-            Ok(folder) => self.watches.place(key, folder.as_fd(), Watched::Entered),
+            Ok(folder) if self.watches.place(key, folder.as_fd(), Watched::Entered) => Placed::Same,
+            Ok(_) => Placed::Other,
+            Err(error) if is_shortage(error.raw_os_error()) => Placed::Unsure,
             Err(error) => {
                 let is_gone = ErrorKind::of_io(&error) == ErrorKind::PathNotFound;
                 // What may not be read any more keeps its watch, which tells when it may be again. For what never had
@@ -207,43 +301,53 @@ impl<'a> Round<'a> {
                         self.watches.look_without(key);
                     }
                 }
-                false
+                Placed::Other
             }
         }
     }
 
-    /// List one folder; nothing if it is not there.
-    fn look(&mut self, key: &FolderKey) -> Result<Option<FolderNode>, Stopped> {
-        let Some(pending) = self.pending(key) else { return Ok(None) };
-        if let Some(name) = pending.entry_name() {
-            return Ok(Some(self.lister.named(pending.origin(), name)));
-        }
-        match self.lister.list(&pending) {
-            Listed::Folder(mut node) => {
-                self.watch_unentered(key, &mut node);
-                Ok(Some(node))
+    /// List one folder.
+    fn look(&mut self, key: &FolderKey) -> Result<Looked, Stopped> {
+        let Some(pending) = self.pending(key) else { return Ok(Looked::Gone) };
+        let listed = match pending.entry_name() {
+            Some(name) => self.lister.named(&pending, name),
+            None => self.lister.list(&pending),
+        };
+        let mut node = match listed {
+            Listed::Folder(node) => node,
+            Listed::Broken(node) => {
+                self.watches.look_without(key);
+                node
             }
             // The place of a source stays, so that what comes back is compared with nothing.
             Listed::Gone if key.is_source() => {
-                Ok(Some(FolderNode { place: None, own: None, entries: Vec::new(), folders: Vec::new() }))
+                FolderNode { place: None, own: None, entries: Vec::new(), folders: Vec::new() }
             }
-            Listed::Gone => Ok(None),
-            Listed::Stopped => Err(Stopped),
-        }
+            Listed::Gone => return Ok(Looked::Gone),
+            Listed::Unsure => return Ok(Looked::Unsure),
+            Listed::Stopped => return Err(Stopped),
+        };
+        Ok(if self.watch_unentered(key, &mut node) { Looked::Folder(node) } else { Looked::Unsure })
     }
 
-    /// Watch the folders in it that are rows and are not entered. They are described again once they are watched.
-    fn watch_unentered(&mut self, key: &FolderKey, node: &mut FolderNode) {
-        let Some(source) = self.roots.source(key.source) else { return };
+    /// Watch the folders in it that are rows and are not entered. They are described again once they are watched. Whether
+    /// the system was short of nothing.
+    fn watch_unentered(&mut self, key: &FolderKey, node: &mut FolderNode) -> bool {
+        let Some(source) = self.roots.source(key.source) else { return true };
         for (name, stamp) in node.entries.iter_mut().filter(|(name, stamp)| is_unentered(name, stamp)) {
             let key = key.child(name);
-            if let Ok(folder) = self.lister.open(source, &key.relative) {
-                self.watches.place(&key, folder.as_fd(), Watched::Unentered);
-                if let Ok(status) = status_of(folder.as_fd()) {
-                    *stamp = Stamp::new(status.kind, Some(&status));
+            match self.lister.open(source, &key.relative) {
+                Ok(folder) => {
+                    self.watches.place(&key, folder.as_fd(), Watched::Unentered);
+                    if let Ok(status) = status_of(folder.as_fd()) {
+                        *stamp = Stamp::new(status.kind, Some(&status));
+                    }
                 }
+                Err(error) if is_shortage(error.raw_os_error()) => return false,
+                Err(_) => {}
             }
         }
+        true
     }
 
     fn pending(&self, key: &FolderKey) -> Option<PendingFolder> {

@@ -88,6 +88,19 @@ pub struct Stamp {
     pub seen: Option<Seen>,
     /// Whether it had changed so shortly before that another change might have left the same times.
     pub fresh: bool,
+    /// Whether it is what a followed link led to.
+    pub behind: Behind,
+}
+
+/// What a followed link led to, if it was no folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// It is no link, or not followed.
+    NoLink,
+    /// What this is the stamp of.
+    File,
+    /// Nothing that could be described: the stamp is the link's own.
+    Nothing,
 }
 
 impl PartialEq for Stamp {
@@ -140,7 +153,7 @@ impl Stamp {
             linked: status.kind == FileKind::File && status.links > 1,
         });
         let fresh = seen.is_some_and(|seen| is_recent(seen.changed));
-        Self { kind, seen, fresh }
+        Self { kind, seen, fresh, behind: Behind::NoLink }
     }
 
     /// Whether both are one file or folder, looked at twice. A number that was given to a new file is told by the time
@@ -177,16 +190,23 @@ pub struct FolderNode {
 }
 
 impl FolderNode {
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        self.entries.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok()
+    }
+
     /// The row of an entry.
-    pub fn entry(&mut self, name: &[u8]) -> Option<&mut Stamp> {
-        let at = self.entries.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok()?;
-        Some(&mut self.entries[at].1)
+    pub fn entry(&self, name: &[u8]) -> Option<&Stamp> {
+        self.position(name).map(|at| &self.entries[at].1)
+    }
+
+    /// The row of an entry, to be brought up to date.
+    pub fn entry_mut(&mut self, name: &[u8]) -> Option<&mut Stamp> {
+        self.position(name).map(|at| &mut self.entries[at].1)
     }
 
     /// Whether a folder of this name stands in it, entered or not.
     pub fn has_folder(&self, name: &[u8]) -> bool {
-        let at = self.entries.binary_search_by(|(known, _)| known.as_ref().cmp(name));
-        self.folder(name).is_some() || at.is_ok_and(|at| is_unentered(name, &self.entries[at].1))
+        self.folder(name).is_some() || self.entry(name).is_some_and(|stamp| is_unentered(name, stamp))
     }
 
     /// How a folder of this name is entered, if it is.

@@ -21,6 +21,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Hint<'a> {
     /// Something of this name came or went.
     Entry(&'a FolderKey, &'a [u8]),
+    /// A folder of this name came, perhaps in the place of another.
+    Arrival(&'a FolderKey, &'a [u8]),
     /// The entry of this name changed in itself.
     Content(&'a FolderKey, &'a [u8]),
     /// The folder of this name in it changed in itself: its permissions, for one.
@@ -103,6 +105,8 @@ impl Watches {
             | WatchFlags::DELETE_SELF
             | WatchFlags::MOVE_SELF
             | WatchFlags::EXCL_UNLINK
+            // A folder that is reached twice is watched for what either way asks.
+            | WatchFlags::MASK_ADD
             | WatchFlags::ONLYDIR;
         let wanted = match watched {
             Watched::Entered => of_folder | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE,
@@ -206,7 +210,9 @@ impl Watches {
 
 fn hint<'a>(key: &'a FolderKey, what: ReadFlags, name: Option<&'a [u8]>) -> Hint<'a> {
     let moved = ReadFlags::MOVED_FROM | ReadFlags::MOVED_TO;
+    let came = ReadFlags::CREATE | ReadFlags::MOVED_TO;
     match name {
+        Some(name) if what.intersects(came) && what.contains(ReadFlags::ISDIR) => Hint::Arrival(key, name),
         Some(name) if what.intersects(ReadFlags::CREATE | ReadFlags::DELETE | moved) => Hint::Entry(key, name),
         Some(name) if what.contains(ReadFlags::ISDIR) => Hint::Folder(key, name),
         Some(name) => Hint::Content(key, name),

@@ -86,7 +86,7 @@ BAD: dict[str, list[object]] = {
     "max_hits_per_file": [-1, 0, "3", 1.5, True],
     "max_line_bytes": [-1, 0, "3", True],
     "strategy": ["fast", 3],
-    "debounce": [0, -1, "3", float("nan"), True],
+    "debounce": [0, -1, "3", float("nan"), float("inf"), 1e12, True],
     "initial": ["no", 0],
     "chunk_size": [0, -1, "3", 1.5, True],
     "content": [None, 3, ["line"], object()],

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 import vespera_file_ops as vfo
+from conftest import make_tree
 
 from watch_replica import Replica
 
@@ -36,6 +40,23 @@ def limit(name: str, value: int) -> Iterator[None]:
         yield
     finally:
         file.write_text(before)
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """So many more can be opened by this process, for as long as it lasts."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = {int(name) for name in os.listdir("/proc/self/fd")}
+    # The one that listed them is free again.
+    free = (
+        number for number in itertools.count() if number not in taken or not Path(f"/proc/self/fd/{number}").exists()
+    )
+    most = next(itertools.islice(free, count, None))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def create(root: Path, count: int, folders: int = 30) -> None:
@@ -66,6 +87,64 @@ def test_a_blocked_consumer_loses_nothing(tmp_path: Path, figures: Callable[[str
         )
         assert lost(replica, 30_000) == 0
         assert grown < 50 << 20
+
+
+OUT_OF_DESCRIPTORS = [
+    (".", {}),
+    (".", {"follow_symlinks": True}),
+    (".", {"max_depth": 1}),
+    (".", {"include": "*.txt"}),
+    ([".", "a", "c.txt"], {}),
+    (["a", "c.txt", "a/b/*.txt"], {}),
+    (["a", "c.txt"], {"within": "."}),
+]
+
+
+@pytest.mark.parametrize("left", range(6))
+@pytest.mark.parametrize(("sources", "options"), OUT_OF_DESCRIPTORS, ids=str)
+def test_descriptors_that_run_out(tree: Path, sources: Any, options: dict[str, Any], left: int) -> None:
+    make_tree(tree, {".gitignore": b"*.o\n", ".git/info/exclude": b"*.x\n", "a/b/x.o": b"o", "a/x.x": b"x"})
+    os.symlink("a/one.txt", "link")
+    with Replica(sources, **options) as replica:
+        before = dict(replica.rows)
+        with descriptors_left(left):
+            # None of these needs one.
+            os.mkdir("a/new")
+            os.rename("a/b/two.txt", "a/b/2.txt")
+            os.truncate("c.txt", 1)
+            replica.next(0.4)
+            os.chmod("a", 0o700)
+            os.rename("a/one.txt", "a/1.txt")
+            replica.watcher.rescan()
+            replica.next(0.4)
+            replica.next(0.2)
+        told = [row for frame in replica.frames for row in frame.select("event", "path").rows()]
+        gone = {"a/one.txt", "a/b/two.txt"}
+        assert {path for event, path in told if event == "removed"} <= gone
+        assert not any(path.endswith((".o", ".x")) for _, path in told)
+        # Nothing more happens: it has to look again by itself.
+        replica.converge(8)
+        assert replica.rows != before
+
+
+def test_a_first_look_without_descriptors_raises(tree: Path) -> None:
+    make_tree(tree, {".gitignore": b"*.o\n", "a/x.o": b"o"})
+    with Replica() as expected:
+        refused = 0
+        # From some number on, it has what it needs.
+        while True:
+            with descriptors_left(refused):
+                try:
+                    watcher = vfo.watch(initial=True)
+                    break
+                except vfo.VfoError as error:
+                    told = str(error)
+            refused += 1
+            assert "open files" in told
+            assert refused < 20
+        with watcher:
+            assert set(next(watcher)["path"].to_list()) == {os.fsdecode(key) for key in expected.rows}
+        assert refused > 0
 
 
 @pytest.mark.hard

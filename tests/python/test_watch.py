@@ -127,6 +127,23 @@ def test_a_file_of_several_names_changes_under_all_of_them(tree: Path) -> None:
         assert {"a/b/link.txt", "a/second.txt", "c.txt"} <= changed
 
 
+def test_the_first_name_of_a_file_knows_of_the_second(tree: Path) -> None:
+    with Replica() as replica:
+        os.link("c.txt", "a/second.txt")
+        events = files_only(replica.converge(), {"a"})
+        assert events == [("created", "a/second.txt", None), ("modified", "c.txt", None)]
+        Path("a/second.txt").write_text("changed")
+        assert replica.converge() == [("modified", "a/second.txt", None), ("modified", "c.txt", None)]
+        os.unlink("a/second.txt")
+        events = files_only(replica.converge(), {"a"})
+        assert events == [("removed", "a/second.txt", None), ("modified", "c.txt", None)]
+        os.link("c.txt", "a/b/third.txt")
+        os.truncate("c.txt", 1)
+        assert ("modified", "c.txt", None) in replica.converge()
+        os.truncate("a/b/third.txt", 0)
+        assert replica.converge() == [("modified", "a/b/third.txt", None), ("modified", "c.txt", None)]
+
+
 def test_a_change_of_mode_is_told(tree: Path) -> None:
     with vfo.watch() as watcher:
         os.chmod("c.txt", 0o600)

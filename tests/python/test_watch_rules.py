@@ -108,6 +108,17 @@ def watch_what_may_not_be_read() -> None:
         os.chmod("a", 0o755)
         Path("a/b/new").touch()
         replica.converge()
+        # Another folder, which may be read, comes under the name of one that never could, and so has no watch.
+        os.mkdir("closed", 0)
+        replica.converge()
+        make_tree(Path.cwd(), {"fresh/deep/two.txt": b"2"})
+        replica.converge()
+        os.rename("closed", "gone")
+        os.rename("fresh", "closed")
+        replica.converge()
+        assert b"closed/deep/two.txt" in replica.rows
+        Path("closed/deep/three.txt").touch()
+        assert ("created", "closed/deep/three.txt", None) in replica.converge()
         os.chmod(".", 0o311)
         replica.converge()
         os.chmod(".", 0o755)

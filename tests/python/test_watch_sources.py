@@ -6,12 +6,14 @@ import os
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
 from conftest import make_tree
+from vespera_file_ops import _core
 
-from watch_replica import Replica
+from watch_replica import Replica, files_only
 
 
 def test_a_named_file(tree: Path) -> None:
@@ -50,11 +52,119 @@ def test_sources_that_overlap(tree: Path) -> None:
         replica.converge()
 
 
+def test_sources_that_overlap_where_one_is_not_entered(tree: Path) -> None:
+    with Replica([".", "a"], max_depth=1) as replica:
+        Path("a/one.txt").write_text("changed")
+        assert replica.converge() == [("modified", "a/one.txt", None)]
+        Path("a/b/unseen").touch()
+        assert replica.converge() == [("modified", "a/b", None)]
+
+
+@pytest.mark.parametrize("sources", [["a", "a/one.txt"], ["a/one.txt", "a"], [".", "a", "a/one.txt"]], ids=str)
+def test_a_file_beside_its_folder_is_one_row(tree: Path, sources: list[str]) -> None:
+    with Replica(sources, initial=True) as replica:
+        replica.converge()
+        first = vfo.scan_files(sources).select("path", "relative_path").collect().rows()
+        Path("a/one.txt").write_text("changed")
+        frame = replica.next(5)
+        assert frame is not None
+        rows = frame.filter(pl.col("event") == "modified").select("path", "relative_path").rows()
+        assert [row for row in rows if row[0] == "a/one.txt"] == [row for row in first if row[0] == "a/one.txt"]
+        # It stays a row when one of its sources leaves it out.
+        Path("a/.ignore").write_text("one.txt\n")
+        replica.converge()
+        assert b"a/one.txt" in replica.rows
+        Path("a/one.txt").write_text("changed again")
+        assert replica.converge() == [("modified", "a/one.txt", None)]
+        os.unlink("a/.ignore")
+        assert files_only(replica.converge(), {"a"}) == []
+        os.unlink("a/one.txt")
+        assert files_only(replica.converge(), {"a"}) == [("removed", "a/one.txt", None)]
+
+
+def test_folders_behind_links_stand_where_a_scan_has_them(tree: Path, tmp_path: Path) -> None:
+    make_tree(tmp_path, {"outside/x/y": b"y"})
+    for name in ("a/l", "b/l", "z"):
+        os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+        os.symlink(tmp_path / "outside", name)
+    with Replica(follow_symlinks=True, initial=True) as replica:
+        assert replica.converge()
+        assert b"a/l/x/y" in replica.rows
+        (tmp_path / "outside" / "x" / "new").touch()
+        assert ("created", "a/l/x/new", None) in replica.converge()
+
+
+def test_what_a_link_leads_to_outside_of_the_tree_is_looked_at(tree: Path, tmp_path: Path) -> None:
+    make_tree(tmp_path, {"outside/file": b"f", "outside/v1/x": b"1", "outside/v2/x": b"22"})
+    os.symlink(tmp_path / "outside" / "file", "a/link")
+    os.symlink(tmp_path / "outside" / "later", "dangling")
+    os.symlink("v1", tmp_path / "outside" / "current")
+    os.symlink(tmp_path / "outside" / "current", "turned")
+    with Replica(follow_symlinks=True) as replica:
+        (tmp_path / "outside" / "file").write_text("changed")
+        assert replica.converge() == [("modified", "a/link", None)]
+        (tmp_path / "outside" / "later").write_text("here now")
+        replica.converge()
+        os.symlink("v2", tmp_path / "outside" / "next")
+        os.rename(tmp_path / "outside" / "next", tmp_path / "outside" / "current")
+        replica.converge()
+        os.unlink(tmp_path / "outside" / "file")
+        replica.converge()
+        before = _core.counters()["folders_listed"]
+        assert replica.next(2.5) is None
+        assert _core.counters()["folders_listed"] == before
+
+
 def test_a_glob(tree: Path) -> None:
     with Replica("a/**/*.txt") as replica:
         Path("a/b/new.txt").write_text("x")
         Path("a/b/new.md").write_text("x")
         assert replica.converge() == [("created", "a/b/new.txt", None)]
+
+
+def test_the_matches_of_a_glob_go_and_come_back(tree: Path) -> None:
+    make_tree(tree, {"g/x.d/in": b"i", "g/y.txt": b"y"})
+    with Replica(["g/*.d", "later/deep/*.txt"]) as replica:
+        os.rename("g/x.d", "g/x")
+        replica.converge()
+        assert replica.rows == {}
+        os.rename("g/x", "g/z.d")
+        assert replica.converge() == [("created", "g/z.d/in", None)]
+        # The folder in which it is looked for goes and comes back too.
+        os.rename("g", "elsewhere")
+        replica.converge()
+        make_tree(tree, {"g/new.d/in": b"i"})
+        replica.converge()
+        Path("g/new.d/second").touch()
+        assert replica.converge() == [("created", "g/new.d/second", None)]
+        make_tree(tree, {"later/deep/x.txt": b"x"})
+        replica.converge()
+        assert b"later/deep/x.txt" in replica.rows
+        os.rename("elsewhere", "g.new")
+        os.rename("g", "g.old")
+        os.rename("g.new", "g")
+        replica.converge()
+        assert b"g/z.d/in" in replica.rows
+
+
+def test_a_glob_stays_where_the_process_was(tree: Path, tmp_path: Path) -> None:
+    root = make_tree(tmp_path / "odd [x]*", {"g/x.txt": b"x"})
+    os.chdir(root)
+    with Replica("g/*.txt") as replica:
+        os.chdir("/")
+        replica.watcher.rescan()
+        frame = replica.next(5)
+        assert frame is not None
+        assert frame.select("event", "path").rows() == [("rescan", "g")]
+        os.rename(root / "g", root / "old")
+        make_tree(root, {"g/y.txt": b"y"})
+        deadline = time.monotonic() + 5
+        while set(replica.rows) != {b"g/y.txt"} and time.monotonic() < deadline:
+            replica.next(0.1)
+        assert set(replica.rows) == {b"g/y.txt"}
+        os.chdir(root)
+        replica.converge()
+    os.chdir(tree)
 
 
 @pytest.mark.parametrize("options", [{}, {"follow_symlinks": True}, {"absolute_paths": True}], ids=str)

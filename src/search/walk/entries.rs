@@ -113,7 +113,10 @@ impl Walker {
                     target == FileKind::File || self.options.keep_others
                 };
                 if wanted && self.is_first(|| listing.folder.canonical(name)) {
-                    listing.add(name, if is_folder { kind } else { target }, Role::Wanted);
+                    match (is_folder, kind == target) {
+                        (false, false) => listing.add_followed(name, target),
+                        _ => listing.add(name, kind, Role::Wanted),
+                    }
                 }
             }
             Verdict::Unwanted => {}

@@ -45,6 +45,8 @@ pub struct Entry {
     pub kind: FileKind,
     /// What is to be done with it.
     pub role: Role,
+    /// It is a link, and `kind` is what it leads to.
+    pub followed: bool,
     /// Where its status stands, if it is known.
     status: u32,
 }
@@ -214,7 +216,15 @@ impl Listing {
         let start = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
         self.names.extend_from_slice(name);
-        self.entries.push(Entry { start, length, kind, role, status: UNKNOWN });
+        self.entries.push(Entry { start, length, kind, role, followed: false, status: UNKNOWN });
+    }
+
+    /// What a link leads to, under the link's name.
+    pub(super) fn add_followed(&mut self, name: &[u8], kind: FileKind) {
+        self.add(name, kind, Role::Wanted);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.followed = true;
+        }
     }
 
     pub(super) fn add_noted(&mut self, name: &[u8], kind: FileKind, note: Note) {
@@ -225,7 +235,8 @@ impl Listing {
 
     /// The folder's own row, at the head.
     pub(super) fn add_own(&mut self, kind: FileKind) {
-        self.entries.insert(0, Entry { start: u32::MAX, length: 0, kind, role: Role::Own, status: UNKNOWN });
+        self.entries
+            .insert(0, Entry { start: u32::MAX, length: 0, kind, role: Role::Own, followed: false, status: UNKNOWN });
     }
 
     pub(super) fn sort(&mut self) {

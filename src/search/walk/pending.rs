@@ -60,6 +60,15 @@ impl PendingFolder {
         }
     }
 
+    /// Why an entry that was named by the caller cannot be used.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Error> {
+        match &self.at {
+            FolderAt::Named { failure, .. } => failure.as_ref(),
+            FolderAt::Source(_) | FolderAt::Below { .. } => None,
+        }
+    }
+
     /// The name in its source, of an entry that was named by the caller.
     #[must_use]
     pub fn entry_name(&self) -> Option<&[u8]> {

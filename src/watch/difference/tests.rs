@@ -1,11 +1,11 @@
-use super::super::snapshot::Seen;
+use super::super::snapshot::{Behind, Seen};
 use super::*;
 use crate::io::root::TimeSpec;
 
 fn stamp(kind: FileKind, inode: u64, size: u64) -> Stamp {
     let time = TimeSpec { seconds: 1, nanos: 0 };
     let seen = Seen { size, modified: time, changed: time, created: Some(time), inode, device: 1, linked: false };
-    Stamp { kind, seen: Some(seen), fresh: false }
+    Stamp { kind, seen: Some(seen), fresh: false, behind: Behind::NoLink }
 }
 
 fn file(inode: u64) -> Stamp {
@@ -114,4 +114,17 @@ fn what_looks_the_same_may_have_been_written_to() {
     let events: Vec<_> =
         difference.changes(|_| true).into_iter().map(|change| (change.event, change.row.path)).collect();
     assert_eq!(events, [(Event::Removed, b"b".to_vec()), (Event::Modified, b"a".to_vec())]);
+}
+
+#[test]
+fn what_comes_from_one_source_to_another_under_one_path_stays() {
+    let mut difference = Difference::default();
+    let (first, second) = (FolderKey::of_source(0), FolderKey::of_source(2));
+    let (stays, changes) = (("stays", file(1)), ("changes", file(2)));
+    difference.compare(&first, Some(&node(&[changes, stays])), Some(&node(&[])));
+    let now = [("changes", stamp(FileKind::File, 2, 11)), stays];
+    difference.compare(&second, Some(&node(&[])), Some(&node(&now)));
+    difference.unite(|row| Some(row.path.clone()));
+    let found: Vec<_> = difference.changes(|_| true).into_iter().map(|change| (change.event, change.row)).collect();
+    assert_eq!(found, [(Event::Modified, second.row(b"changes"))]);
 }
