@@ -11,7 +11,7 @@
 //! - [`scan`]: the one pipeline: walk, read, operate, table.
 //! - [`sweep`]: what killed writers left behind is removed.
 //! - `watch`: what changes in a tree; it looks with the walk and under the options of the scans, so it stands below
-//!   them. Only on Linux.
+//!   them.
 //! - `python`: the Python face (feature `python`).
 
 pub mod edit;
@@ -24,12 +24,9 @@ pub mod scan;
 pub mod search;
 pub mod sweep;
 pub mod table;
-// What the kernel says is asked of inotify.
-#[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub mod watch;
 
 pub use error::{Error, ErrorKind, Result};
 pub use scan::{Scan, ScanRequest};
 pub use table::Table;
-#[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub use watch::{Watch, WatchRequest, WatchStep};

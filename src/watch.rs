@@ -13,6 +13,7 @@
 //! One thread does it ([`observer`]). It keeps one answer ready at the most ([`mailbox`]); while that waits for the caller,
 //! what happens is noted as folders to look at, whose number is bounded.
 
+mod bell;
 mod difference;
 mod dirty;
 mod later;
@@ -25,7 +26,6 @@ mod round;
 mod snapshot;
 mod watches;
 
-use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -120,9 +120,19 @@ impl Watch {
         }
     }
 
+    /// Whether [`Watch::next`] would find something, waiting for it at most for `time_box`. Nothing is taken.
+    ///
+    /// # Errors
+    /// A forked child's copy.
+    pub fn wait_ready(&self, time_box: Duration) -> Result<bool> {
+        self.ensure_own()?;
+        Ok(self.mailbox.wait_ready(time_box))
+    }
+
     /// A descriptor that is readable while [`Watch::next`] would find something; for event loops.
+    #[cfg(unix)]
     #[must_use]
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
+    pub fn descriptor(&self) -> std::os::fd::BorrowedFd<'_> {
         self.mailbox.caller_descriptor()
     }
 

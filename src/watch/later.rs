@@ -6,8 +6,6 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use super::dirty::{Dirty, Mark};
 use super::snapshot::FolderKey;
 
@@ -17,10 +15,17 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// The system has no more of something to give.
+#[cfg(unix)]
+const SHORTAGES: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN];
+
+/// The system has no more of something to give: open files, memory twice, its own resources.
+#[cfg(windows)]
+const SHORTAGES: [i32; 4] = [4, 8, 14, 1450];
+
 /// Whether this error of the system says nothing of what it was asked for.
 pub fn is_shortage(errno: Option<i32>) -> bool {
-    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN];
-    errno.is_some_and(|errno| shortages.iter().any(|shortage| shortage.raw_os_error() == errno))
+    errno.is_some_and(|errno| SHORTAGES.contains(&errno))
 }
 
 /// What is to be looked at later.
@@ -97,8 +102,9 @@ mod tests {
 
     #[test]
     fn a_refusal_is_no_shortage() {
-        assert!(is_shortage(Some(Errno::MFILE.raw_os_error())));
-        assert!(!is_shortage(Some(Errno::ACCESS.raw_os_error())));
+        let refused = if cfg!(windows) { 5 } else { 13 };
+        assert!(is_shortage(Some(SHORTAGES[0])));
+        assert!(!is_shortage(Some(refused)));
         assert!(!is_shortage(None));
     }
 }

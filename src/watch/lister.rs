@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::later::is_shortage;
 use super::snapshot::{Behind, FolderNode, Stamp};
 use crate::error::ErrorKind;
-use crate::io::root::{AsHandle, FileKind, FileStatus, Handle, open_folder_below, status_at};
+use crate::io::root::{AsHandle, FileKind, FileStatus, Handle, HandleRef, is_link, open_folder_below, status_at};
 use crate::scan::ScanOptions;
 use crate::search::walk::{Entry, Listing, ListingBuffers, Note, PendingFolder, Role, Source, Walker};
 
@@ -58,6 +58,16 @@ impl<'a> Lister<'a> {
         }
     }
 
+    /// The path of a folder that was opened by its path from its source, free of links.
+    pub fn real_path(&self, source: &Source, folder: HandleRef<'_>, relative: &[u8]) -> std::io::Result<Vec<u8>> {
+        match relative.strip_suffix(b"/") {
+            None if !source.root.is_confined() => Ok(source.canonical.clone()),
+            // Without links on the way, it lies in its source.
+            Some(path) if !source.root.is_confined() && !self.follow => Ok(source.canonical_of(path)),
+            path => source.canonical_below(Some(folder), path.unwrap_or(b".")),
+        }
+    }
+
     /// List a folder.
     pub fn list(&mut self, pending: &PendingFolder) -> Listed {
         let listing = self.walker.list(pending, &mut self.buffers, self.stopped);
@@ -73,7 +83,8 @@ impl<'a> Lister<'a> {
             return Listed::Unsure;
         }
         let is_gone = |error: &crate::Error| {
-            error.kind() == ErrorKind::PathNotFound || error.errno() == Some(rustix::io::Errno::LOOP.raw_os_error())
+            let system = std::error::Error::source(error).and_then(|error| error.downcast_ref());
+            error.kind() == ErrorKind::PathNotFound || system.is_some_and(is_link)
         };
         if listing.error.as_ref().is_some_and(is_gone) {
             return Listed::Gone;

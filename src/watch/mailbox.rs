@@ -2,13 +2,12 @@
 //!
 //! There is no queue. While an answer waits to be taken, what happens is only noted as places to look at again.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use rustix::event::{EventfdFlags, eventfd};
 
+use super::bell::{CallerBell, ThreadBell};
 use crate::error::{Error, Result};
 
 /// What the caller finds.
@@ -42,10 +41,11 @@ struct State {
 pub struct Mailbox {
     state: Mutex<State>,
     changed: Condvar,
-    /// Readable when the thread is to look up.
-    for_thread: OwnedFd,
-    /// Readable when the caller would find something.
-    for_caller: OwnedFd,
+    /// Rings when the thread is to look up.
+    for_thread: Arc<ThreadBell>,
+    /// Rings while the caller would find something: it is rung and silenced with the state locked, because a ring that
+    /// comes after its answer was taken would never be silenced.
+    for_caller: CallerBell,
 }
 
 impl Mailbox {
@@ -54,11 +54,7 @@ impl Mailbox {
     /// # Errors
     /// If the system gives no more descriptors.
     pub fn new() -> Result<Self> {
-        let bell = || {
-            eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-                .map_err(|error| Error::io("start a watcher", b"eventfd", error))
-        };
-        let (for_thread, for_caller) = (bell()?, bell()?);
+        let (for_thread, for_caller) = (Arc::new(ThreadBell::new()?), CallerBell::new()?);
         Ok(Self { state: Mutex::default(), changed: Condvar::new(), for_thread, for_caller })
     }
 
@@ -90,13 +86,19 @@ impl Mailbox {
         }
         if let Some(answer) = state.answer.take() {
             if !state.ended {
-                silence(&self.for_caller);
+                self.for_caller.silence();
             }
             drop(state);
-            ring(&self.for_thread);
+            self.for_thread.ring();
             return Ok(WatchStep::Batch(answer));
         }
         Ok(if state.ended { WatchStep::End } else { WatchStep::Idle })
+    }
+
+    /// The caller's side: whether [`Mailbox::take`] would find something, waiting for it at most for `time_box`.
+    pub fn wait_ready(&self, time_box: Duration) -> bool {
+        let has = |state: &State| state.answer.is_some() || state.closed || state.ended;
+        has(&self.wait(Instant::now() + time_box, has))
     }
 
     /// The caller's side: whether the first snapshot stands, waiting at most for `time_box`.
@@ -110,32 +112,30 @@ impl Mailbox {
 
     /// The caller's side: nothing more is wanted. Waits for the thread, at most for `time_box`; whether it has ended.
     pub fn close(&self, time_box: Duration) -> bool {
-        self.state().closed = true;
+        let mut state = self.state();
+        state.closed = true;
+        self.for_caller.ring();
+        drop(state);
         self.changed.notify_all();
-        ring(&self.for_caller);
-        ring(&self.for_thread);
+        self.for_thread.ring();
         self.wait(Instant::now() + time_box, |state| state.ended).ended
     }
 
     /// The caller's side: everything is to be looked at.
     pub fn ask_rescan(&self) {
         self.state().rescan = true;
-        ring(&self.for_thread);
+        self.for_thread.ring();
     }
 
     /// Readable when [`Mailbox::take`] would find something.
-    pub fn caller_descriptor(&self) -> BorrowedFd<'_> {
-        self.for_caller.as_fd()
+    #[cfg(unix)]
+    pub fn caller_descriptor(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.for_caller.descriptor()
     }
 
-    /// The thread's side: readable when it is to look up.
-    pub fn thread_descriptor(&self) -> BorrowedFd<'_> {
-        self.for_thread.as_fd()
-    }
-
-    /// The thread's side: it has looked up.
-    pub fn hush(&self) {
-        silence(&self.for_thread);
+    /// The thread's side: what rings when it is to look up.
+    pub fn thread_bell(&self) -> &Arc<ThreadBell> {
+        &self.for_thread
     }
 
     /// The thread's side: whether it is to end.
@@ -161,9 +161,11 @@ impl Mailbox {
 
     /// The thread's side: here is an answer.
     pub fn put(&self, answer: Vec<RecordBatch>) {
-        self.state().answer = Some(answer);
+        let mut state = self.state();
+        state.answer = Some(answer);
+        self.for_caller.ring();
+        drop(state);
         self.changed.notify_all();
-        ring(&self.for_caller);
     }
 
     /// The thread's side: it ends.
@@ -171,17 +173,11 @@ impl Mailbox {
         let mut state = self.state();
         state.ended = true;
         state.failure = failure;
+        self.for_caller.ring();
         drop(state);
         self.changed.notify_all();
-        ring(&self.for_caller);
     }
 }
 
-fn ring(bell: &OwnedFd) {
-    // It can only be full, and then it rings already.
-    let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
-}
-
-fn silence(bell: &OwnedFd) {
-    let _ = rustix::io::read(bell, &mut [0_u8; 8]);
-}
+#[cfg(all(test, unix))]
+mod tests;

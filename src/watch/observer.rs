@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use arrow_array::RecordBatch;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::WatchRequest;
 use super::difference::Change;
@@ -20,6 +19,7 @@ use super::snapshot::{FolderKey, Folders, Linked, RowKey};
 use super::watches::{Hint, Watches};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
+use crate::io::root::spelling::of_prefix;
 use crate::io::root::{FileKind, TimeSpec};
 use crate::search::walk::{EntryPath, PendingFolder};
 use crate::table::{Event, EventRow, EventsBuilder, Layout, Projection, Table};
@@ -70,7 +70,7 @@ impl Observer {
             request,
             folders: Folders::new(),
             linked: Linked::new(),
-            watches: Watches::new()?,
+            watches: Watches::new(mailbox.thread_bell())?,
             dirty: Dirty::default(),
             later: Later::default(),
             has_links: false,
@@ -136,18 +136,7 @@ impl Observer {
             wait = wait.min(CANCEL_BOX);
         }
         // A little more than asked for, so that it is not woken just before the time.
-        let wait = Timespec::try_from(wait + Duration::from_micros(200)).unwrap_or_default();
-        let watched = self.watches.descriptor();
-        let called = self.mailbox.thread_descriptor();
-        let mut descriptors = [PollFd::new(&watched, PollFlags::IN), PollFd::new(&called, PollFlags::IN)];
-        match poll(&mut descriptors, Some(&wait)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(Error::io("wait for changes", b"inotify", error)),
-        }
-        let [_, called] = descriptors.map(|descriptor| !descriptor.revents().is_empty());
-        if called {
-            self.mailbox.hush();
-        }
+        self.watches.wait(self.mailbox.thread_bell(), wait + Duration::from_micros(200))?;
         self.hear()
     }
 
@@ -157,7 +146,7 @@ impl Observer {
     }
 
     fn hear(&mut self) -> Result<()> {
-        let Self { watches, dirty, roots, .. } = self;
+        let Self { watches, dirty, roots, folders, .. } = self;
         let mut is_source_hit = false;
         watches.read(|hint| match hint {
             Hint::Lost => dirty.lose(),
@@ -166,6 +155,8 @@ impl Observer {
                 dirty.mark(key, Depth::Entries);
             }
             Hint::Itself(key) => dirty.mark(key, Depth::Entries),
+            // What is left out by the rules may change as it likes.
+            Hint::Folder(key, name) if !folders.get(key).is_some_and(|node| node.has_folder(name)) => {}
             Hint::Folder(key, name) => {
                 dirty.mark(&key.child(name), Depth::Entries);
                 dirty.mark(key, Depth::Entries);
@@ -304,10 +295,9 @@ impl Observer {
         if lost {
             for start in &self.roots.pending {
                 let folder = self.request.shown(start.origin());
-                let path = match (start.entry_name(), folder.strip_suffix(b"/").unwrap_or(folder)) {
+                let path = match (start.entry_name(), of_prefix(folder)) {
                     (Some(name), _) => entry_path(folder, name),
-                    (None, b"") if folder.is_empty() => entry_path(b".", b""),
-                    (None, b"") => entry_path(b"/", b""),
+                    (None, b"") => entry_path(b".", b""),
                     (None, whole) => entry_path(whole, b""),
                 };
                 let (kind, event) = (FileKind::Unknown, Event::Rescan);

@@ -1,12 +1,13 @@
 //! Where the watched trees begin, found again whenever one of them may be another than before.
 
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::later::is_shortage;
 use crate::error::{Error, Result};
-use crate::io::root::{FileKind, Root, TimeSpec};
+use crate::io::root::path_bytes::of_path;
+use crate::io::root::spelling::{as_prefix, is_absolute, root_bytes};
+use crate::io::root::{FileKind, Root, TimeSpec, absolute};
 use crate::scan::{ScanOptions, SourceSpec, Sources, normalised};
 use crate::search::walk::{PendingFolder, Source, WalkOptions, Walker};
 
@@ -81,14 +82,18 @@ impl Request {
             return Ok(Self { options, hidden_prefix: Vec::new() });
         }
         let here = std::env::current_dir().map_err(|error| Error::io("find the current directory", b".", error))?;
-        let mut hidden_prefix = here.as_os_str().as_bytes().to_vec();
-        if hidden_prefix != b"/" {
-            hidden_prefix.push(b'/');
-        }
+        let mut hidden_prefix = as_prefix(&of_path(&here));
         for spec in &mut options.sources {
-            if spec.path.first() != Some(&b'/') {
-                spec.path = normalised(&[&hidden_prefix, spec.path.as_slice()].concat());
+            let path = normalised(&spec.path);
+            if is_absolute(&path) {
+                continue;
             }
+            spec.path = if root_bytes(&path) == 0 {
+                normalised(&[hidden_prefix.as_slice(), &path].concat())
+            } else {
+                // On Windows, what lies on the current drive, or in the current folder of another one.
+                absolute(&path).map_err(|error| Error::io("find the current directory", &path, error))?
+            };
         }
         // It may hold the characters of globs.
         options.globs_start_in.clone_from(&hidden_prefix);
@@ -137,7 +142,8 @@ impl Request {
             let canonical = pending.origin().canonical.as_slice();
             // Of what stands in the source itself, only what lies in `.git` is not watched.
             looks.push(look(root, &[canonical, b"/.git/info/exclude"].concat()));
-            folders.extend(memchr::memchr_iter(b'/', canonical).map(|slash| &canonical[..slash]));
+            let top = root_bytes(canonical).saturating_sub(1);
+            folders.extend(memchr::memchr_iter(b'/', canonical).filter(|at| *at >= top).map(|at| &canonical[..at]));
         }
         folders.sort_unstable();
         folders.dedup();

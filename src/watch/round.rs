@@ -8,7 +8,6 @@
 //! at everything, where one source may have what another has not, counts as a whole or not at all.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::os::fd::AsFd;
 
 use super::difference::Difference;
 use super::dirty::{Depth, Mark};
@@ -18,7 +17,7 @@ use super::roots::Roots;
 use super::snapshot::{FolderKey, FolderNode, Folders, Linked, Stamp, is_unentered, take_subtree};
 use super::watches::{Watched, Watches};
 use crate::error::ErrorKind;
-use crate::io::root::status_of;
+use crate::io::root::{AsHandle, status_of};
 use crate::search::walk::PendingFolder;
 
 /// One look.
@@ -288,8 +287,13 @@ impl<'a> Round<'a> {
         // Of an entry that the caller named, the folder that it stands in.
         let opened = self.lister.open(source, &key.relative);
         match opened {
-            Ok(folder) if self.watches.place(key, folder.as_fd(), Watched::Entered) => Placed::Same,
-            Ok(_) => Placed::Other,
+            Ok(folder) => {
+                let is_named = self.roots.start(key.source).is_some_and(|start| start.entry_name().is_some());
+                let watched = if is_named { Watched::Named } else { Watched::Entered };
+                let folder = folder.as_handle();
+                let real = || self.lister.real_path(source, folder, &key.relative);
+                if self.watches.place(key, folder, watched, real) { Placed::Same } else { Placed::Other }
+            }
             Err(error) if is_shortage(error.raw_os_error()) => Placed::Unsure,
             Err(error) => {
                 let is_gone = ErrorKind::of_io(&error) == ErrorKind::PathNotFound;
@@ -338,8 +342,10 @@ impl<'a> Round<'a> {
             let key = key.child(name);
             match self.lister.open(source, &key.relative) {
                 Ok(folder) => {
-                    self.watches.place(&key, folder.as_fd(), Watched::Unentered);
-                    if let Ok(status) = status_of(folder.as_fd()) {
+                    let folder = folder.as_handle();
+                    let real = || self.lister.real_path(source, folder, &key.relative);
+                    self.watches.place(&key, folder, Watched::Unentered, real);
+                    if let Ok(status) = status_of(folder) {
                         *stamp = Stamp::new(status.kind, Some(&status));
                     }
                 }

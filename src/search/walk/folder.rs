@@ -76,7 +76,10 @@ impl Source {
     }
 
     /// The real path of a folder behind a link, of which this is the path from here, and the handle if it was opened.
-    pub(super) fn canonical_below(&self, folder: Option<HandleRef<'_>>, relative: &[u8]) -> std::io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn canonical_below(&self, folder: Option<HandleRef<'_>>, relative: &[u8]) -> std::io::Result<Vec<u8>> {
         let path = if self.root.is_confined() { self.path_of(relative) } else { self.canonical_of(relative) };
         self.root.canonical_of(folder, &path)
     }
