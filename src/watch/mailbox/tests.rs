@@ -43,7 +43,7 @@ fn what_was_put_before_the_end_is_taken_and_then_the_end() {
 /// One thread takes an answer the moment that it is there, while the other is still about to ring.
 #[test]
 fn the_bell_does_not_ring_for_an_answer_that_is_taken() {
-    const TURNS: usize = 20_000;
+    const TURNS: usize = 2_000;
     let mailbox = Mailbox::new().unwrap();
     let (put, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let mut wrong = 0;

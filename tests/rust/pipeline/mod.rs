@@ -6,6 +6,6 @@ mod limits;
 mod links;
 mod oracle;
 mod order;
-mod run;
+pub(crate) mod run;
 mod sources;
 mod stops;

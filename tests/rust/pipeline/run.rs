@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, UInt64Type};
+use arrow_array::types::{Int64Type, TimestampNanosecondType, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, TimeUnit};
 use proptest::prelude::*;
 use vespera_file_ops::io::decode::EncodingChoice;
 use vespera_file_ops::io::root::path_bytes::{of_path, to_path};
@@ -156,6 +156,9 @@ pub fn text(column: &ArrayRef, row: usize) -> String {
         DataType::BinaryView => format!("{:02x?}", column.as_binary_view().value(row)),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string(),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            column.as_primitive::<TimestampNanosecondType>().value(row).to_string()
+        }
         DataType::Boolean => column.as_boolean().value(row).to_string(),
         other => panic!("no test looks at a column of {other} yet"),
     }
