@@ -3,7 +3,8 @@
 #
 #   tests/portable.sh linux     with the portable code forced, on this machine
 #   tests/portable.sh windows   built for Windows, and run under Wine
-#   tests/portable.sh macos     type-checked for macOS, tests included; there is nothing here that could run them
+#   tests/portable.sh macos     type-checked for macOS, tests and the Python room included; there is nothing here that
+#                               could run them
 #
 # Without an argument, all three. Each system ends with how many tests passed, and with what was skipped and why; the exit
 # status says whether everything passed. The last two need Debian's rustc-web, cargo-web, rust-web-src,
@@ -129,6 +130,10 @@ on_macos() {
   local check=(check --tests --features blake3/pure -Z build-std=std,panic_unwind --target "$MACOS")
   echo "+ CARGO_TARGET_DIR=$BESIDE/macos RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo ${check[*]}"
   CARGO_TARGET_DIR=$BESIDE/macos foreign_cargo "${check[@]}"
+  # The Python room asks for no Python where it is only type-checked.
+  local python=("${check[@]/%blake3\/pure/blake3/pure,python}")
+  echo "+ PYO3_NO_PYTHON=1 CARGO_TARGET_DIR=$BESIDE/macos RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo ${python[*]}"
+  PYO3_NO_PYTHON=1 CARGO_TARGET_DIR=$BESIDE/macos foreign_cargo "${python[@]}"
   echo "== macOS: the library and its tests type-check; none was run, because nothing here runs programs of macOS"
 }
 

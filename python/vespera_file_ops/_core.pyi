@@ -163,8 +163,10 @@ class Watch:
         """The changes of the next look within that many seconds; "end" once it is closed."""
     def rescan(self) -> None:
         """Look at everything again."""
-    def fileno(self) -> int:
-        """A descriptor that is readable while `next` would find something."""
+    def wait(self, timeout: float) -> bool:
+        """Whether `next` would find something within that many seconds. Nothing is taken."""
+    def fileno(self) -> int | None:
+        """A descriptor that is readable while `next` would find something; None on Windows."""
     def close(self) -> None:
         """End it; whoever waits in `next` is told."""
 

@@ -7,6 +7,7 @@ as it is. The Rust core does all of it on a thread of its own; this side waits, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import _core, tables
@@ -17,6 +18,7 @@ from .paths import encode_sources
 from .request import given_options
 
 if TYPE_CHECKING:
+    import asyncio
     from types import TracebackType
 
     import polars as pl
@@ -29,6 +31,9 @@ __all__ = ["Watcher", "watch"]
 
 # The core looks for signals every 25 ms by itself; it comes back this often only to be asked again.
 _WAIT_SECONDS = 60.0
+
+# Where an event loop cannot wait for it, a thread does, which nobody can call off: for no longer than this.
+_THREAD_SECONDS = 0.1
 
 
 @documented(opt.WATCH, tables.EVENTS)
@@ -111,6 +116,13 @@ def watch(source: SourceArgument = ".", **options: Unpack[WatchOptions]) -> Watc
     return Watcher(_core.Watch(sources, {"source_is_list": is_list, **given}))
 
 
+@dataclass(eq=False)
+class _Turn:
+    """A task that waits for a frame, by the loop that it runs in."""
+
+    loop: asyncio.AbstractEventLoop
+
+
 class Watcher:
     """What `watch` gives: an iterator of frames of events, in threads and in asyncio, and a context manager.
 
@@ -119,7 +131,7 @@ class Watcher:
 
     def __init__(self, core: _core.Watch) -> None:
         self._core = core
-        self._awaited = False
+        self._turn: _Turn | None = None
 
     def __iter__(self) -> Self:
         return self
@@ -145,30 +157,41 @@ class Watcher:
         return self
 
     async def __anext__(self) -> pl.DataFrame:
-        """Wait for the next frame without holding up the event loop, and without a thread."""
+        """Wait for the next frame without holding up the event loop; on Windows, a thread of its executor waits."""
         import asyncio
 
         ensure_not_forked()
-        if self._awaited:
+        # A loop that is closed leaves its tasks where they wait: they are nobody's turn any more.
+        if self._turn is not None and not self._turn.loop.is_closed():
             raise RuntimeError("another task is waiting for this watcher's next frame; one at a time")
-        self._awaited = True
-        loop = asyncio.get_running_loop()
-        descriptor = self._core.fileno()
+        turn = self._turn = _Turn(asyncio.get_running_loop())
         try:
             # What came is taken on this thread, in one step, so that a cancelled task loses nothing.
             while (found := self._core.next(0)) is None:
-                ready = asyncio.Event()
-                loop.add_reader(descriptor, ready.set)
-                try:
-                    await ready.wait()
-                finally:
-                    loop.remove_reader(descriptor)
+                await self._ready(turn.loop)
             frame = _frame(found)
         finally:
-            self._awaited = False
+            if self._turn is turn:
+                self._turn = None
         if frame is None:
             raise StopAsyncIteration
         return frame
+
+    async def _ready(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait until there may be something to take."""
+        import asyncio
+
+        descriptor = self._core.fileno()
+        if descriptor is None:
+            await asyncio.to_thread(self._core.wait, _THREAD_SECONDS)
+            return
+        ready = asyncio.Event()
+        loop.add_reader(descriptor, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            if not loop.is_closed():
+                loop.remove_reader(descriptor)
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,5 @@
 //! A running watcher, waited for one time box at a time so that signals are noticed.
 
-use std::os::fd::AsRawFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -86,9 +85,22 @@ impl PyWatch {
         })
     }
 
-    /// A descriptor that is readable while `next` would find something.
-    fn fileno(&self) -> PyResult<i32> {
-        guarded(|| Ok(self.watch.descriptor().as_raw_fd()))
+    /// Whether `next` would find something within `timeout` seconds. Nothing is taken.
+    fn wait(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
+        guarded(|| {
+            let left = deadline(timeout).saturating_duration_since(Instant::now());
+            py.detach(|| caught(|| self.watch.wait_ready(left))).map_err(|error| raised(&error))
+        })
+    }
+
+    /// A descriptor that is readable while `next` would find something; none on Windows, whose event loops take none.
+    fn fileno(&self) -> PyResult<Option<i32>> {
+        guarded(|| {
+            #[cfg(unix)]
+            return Ok(Some(std::os::fd::AsRawFd::as_raw_fd(&self.watch.descriptor())));
+            #[cfg(windows)]
+            return Ok(None);
+        })
     }
 
     /// End it; whoever waits in `next` is told.
