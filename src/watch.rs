@@ -1,17 +1,17 @@
 //! Monitoring: what changes in a tree, as rows. Watching is a hint, scanning is the truth.
 //!
-//! The watcher keeps a snapshot of what the files table would show ([`snapshot`]). What the kernel says ([`watches`])
+//! The watcher keeps a snapshot of what the files table would show ([`snapshot`]). What the system says ([`watches`])
 //! only marks folders ([`dirty`]); when it has been quiet for a moment, those are listed again by the walk of the scans
 //! ([`lister`], [`round`]), and the difference ([`difference`]) is what the caller gets. So the changes, applied in turn
-//! to the first snapshot, give the tree as it is, whatever the kernel has told, merged or dropped: where it says that it
+//! to the first snapshot, give the tree as it is, whatever the system has told, merged or dropped: where it says that it
 //! could not tell everything, everything is listed again.
 //!
 //! What no watch tells is looked at now and then: what could not be watched, what followed links lead to ([`links`]), the
 //! sources themselves ([`roots`]). What could not be looked at for want of descriptors or memory is not taken for gone, and
 //! is tried again ([`later`]).
 //!
-//! One thread does it ([`observer`]). It keeps one answer ready at the most ([`mailbox`]); while that waits for the caller,
-//! what happens is noted as folders to look at, whose number is bounded.
+//! One thread does it ([`observer`]). It keeps one answer ready at the most ([`mailbox`]), and rings for it ([`bell`]);
+//! while that waits for the caller, what happens is noted as folders to look at, whose number is bounded.
 
 mod bell;
 mod difference;

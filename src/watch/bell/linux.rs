@@ -42,3 +42,15 @@ impl Bell {
         self.0.as_fd()
     }
 }
+
+#[cfg(test)]
+impl Bell {
+    /// Whether it rings.
+    pub fn rings(&self) -> bool {
+        let rings = rustix::io::read(&self.0, &mut [0_u8; 8]).is_ok();
+        if rings {
+            self.ring();
+        }
+        rings
+    }
+}

@@ -94,6 +94,18 @@ mod with_descriptor {
             self.heard.as_fd()
         }
     }
+
+    #[cfg(test)]
+    impl CallerBell {
+        /// Whether it rings.
+        pub fn rings(&self) -> bool {
+            let rings = (&self.heard).read(&mut [0; 64]).is_ok();
+            if rings {
+                self.ring();
+            }
+            rings
+        }
+    }
 }
 
 #[cfg(windows)]

@@ -5,12 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 fn rings(mailbox: &Mailbox) -> bool {
-    use std::os::fd::AsRawFd;
-    let mut descriptor = libc::pollfd { fd: mailbox.caller_descriptor().as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one descriptor, which is open, and no waiting.
-    #[allow(unsafe_code)]
-    let ready = unsafe { libc::poll(&raw mut descriptor, 1, 0) };
-    ready == 1
+    mailbox.for_caller.rings()
 }
 
 #[test]
