@@ -161,9 +161,8 @@ impl Watches {
                 self.tops.remove(real);
             }
             Some(top) if top.reach == reach || top.reach == RecursiveMode::Recursive => return Ok(()),
-            Some(_) => {}
             None if self.is_covered(real) => return Ok(()),
-            None => {}
+            Some(_) | None => {}
         }
         self.watcher.watch(&path, reach).map_err(io::Error::other)?;
         self.tops.insert(Arc::clone(real), Top { reach, identity, stale: false });

@@ -118,7 +118,7 @@ impl Notes {
             Ok(Event { kind: EventKind::Access(_), .. }) => {}
             Ok(event) => {
                 for path in &event.paths {
-                    state.note(event.kind, of_path(path));
+                    state.note(event.kind, &of_path(path));
                 }
             }
         }
@@ -138,14 +138,14 @@ impl Heard {
 }
 
 impl State {
-    fn note(&mut self, kind: EventKind, path: Vec<u8>) {
-        let (folder, name) = split_last(&path);
+    fn note(&mut self, kind: EventKind, path: &[u8]) {
+        let (folder, name) = split_last(path);
         let known = self.folders.get_key_value(folder).map(|(known, _)| Arc::clone(known));
         let parent = known.or_else(|| {
             let long = long_spelling(folder)?;
             self.folders.get_key_value(long.as_slice()).map(|(known, _)| Arc::clone(known))
         });
-        let itself = self.folders.get_key_value(path.as_slice()).map(|(known, _)| Arc::clone(known));
+        let itself = self.folders.get_key_value(path).map(|(known, _)| Arc::clone(known));
         let (of_entry, of_itself) = match kind {
             EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_) => (Some(What::Entry), What::Moved),
             // That a folder was written to is told by its own listing.
