@@ -134,12 +134,15 @@ impl Watches {
                 }
             }
         });
-        let Ok((real, identity)) = watched else {
-            // What the system refuses of one folder it may give again later; it is looked at without until then.
-            self.trouble |= self.unwatched.is_empty();
-            self.forget(key);
-            self.unwatched.insert(key.clone());
-            return false;
+        let (real, identity) = match watched {
+            Ok(watched) => watched,
+            Err(error) => {
+                // What the system refuses of one folder it may give again later; it is looked at without until then.
+                self.trouble |= self.unwatched.is_empty() && error.kind() != io::ErrorKind::NotFound;
+                self.forget(key);
+                self.unwatched.insert(key.clone());
+                return false;
+            }
         };
         self.unwatched.remove(key);
         let placed = Placed { real: Arc::clone(&real), identity: Some(identity) };
@@ -164,7 +167,11 @@ impl Watches {
             None if self.is_covered(real) => return Ok(()),
             Some(_) | None => {}
         }
-        self.watcher.watch(&path, reach).map_err(io::Error::other)?;
+        if let Err(error) = self.watcher.watch(&path, reach) {
+            // Why it was refused is told in other words on each system; whether it is there is not.
+            std::fs::symlink_metadata(&path)?;
+            return Err(io::Error::other(error));
+        }
         self.tops.insert(Arc::clone(real), Top { reach, identity, stale: false });
         Ok(())
     }
@@ -248,9 +255,10 @@ impl Watches {
                 self.mistrust(folder);
             }
             // A folder that is listed is told apart where it is noted; one that could not be is still a folder.
-            let is_folder = *what == What::Content && is_folder(folder, name);
+            let is_folder = matches!(what, What::Entry | What::Content) && is_folder(folder, name);
             for key in self.notes.keys(folder) {
                 hear(match what {
+                    What::Entry if is_folder => Hint::Arrival(&key, name),
                     What::Entry => Hint::Entry(&key, name),
                     What::Content if is_folder => Hint::Folder(&key, name),
                     What::Content => Hint::Content(&key, name),

@@ -66,6 +66,7 @@ fn said(hint: &Hint<'_>) -> String {
     };
     match hint {
         Hint::Entry(key, name) => of("entry", key, name),
+        Hint::Arrival(key, name) => of("arrival", key, name),
         Hint::Content(key, name) => of("content", key, name),
         Hint::Folder(key, name) => of("folder", key, name),
         Hint::Itself(key) => of("itself", key, b""),
@@ -98,12 +99,12 @@ fn a_folder_that_was_moved_is_not_the_one_that_it_was() {
     }
     fs::rename(tree.path("a"), tree.path("t")).unwrap();
     fs::rename(tree.path("t"), tree.path("a")).unwrap();
-    tree.hear(&["moved a/", "entry a"]);
+    tree.hear(&["moved a/", "arrival a"]);
     assert!(!tree.place("a"));
     assert!(tree.place("a") && tree.place(""));
     fs::remove_dir_all(tree.path("a")).unwrap();
     fs::create_dir_all(tree.path("a/b")).unwrap();
-    tree.hear(&["moved a/", "entry a"]);
+    tree.hear(&["moved a/", "arrival a"]);
     assert!(!tree.place("a"));
 }
 
@@ -130,10 +131,17 @@ fn a_watch_ends_with_the_last_folder_that_it_reaches() {
 fn a_folder_that_cannot_be_watched_is_looked_at_without() {
     let mut tree = Tree::of(&["a"]);
     let handle = open_folder(working_folder(), &tree.real("a"), FolderUse::Listing, true).unwrap();
-    let gone = tree.real("gone");
-    tree.watches.place(&key("a"), handle.as_handle(), Watched::Entered, || Ok(gone));
-    assert!(tree.watches.unwatched().contains(&key("a")) && tree.watches.take_trouble());
-    assert!(!tree.watches.take_trouble() && !tree.watches.has(&key("a")));
+    let place = |tree: &mut Tree, real: Vec<u8>| {
+        assert!(!tree.watches.place(&key("a"), handle.as_handle(), Watched::Entered, || Ok(real)));
+        assert!(tree.watches.unwatched().contains(&key("a")) && !tree.watches.has(&key("a")));
+        tree.watches.take_trouble()
+    };
+    // One that has gone meanwhile is no trouble.
+    let (gone, refused) = (tree.dir.path().join("gone"), tree.dir.path().join("a\0"));
+    assert!(!place(&mut tree, of_path(&gone)));
+    tree.watches.forget(&key("a"));
+    assert!(place(&mut tree, of_path(&refused)));
+    assert!(!place(&mut tree, of_path(&refused)));
     tree.place("a");
     assert!(tree.watches.unwatched().is_empty() && tree.watches.has(&key("a")));
 }
