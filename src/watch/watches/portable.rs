@@ -64,6 +64,10 @@ struct Placed {
 
 type Identity = (u64, u64, Option<TimeSpec>);
 
+/// Whether a folder's number is never given to another one, so that the time at which it was made, which programs can
+/// set on Windows, need not tell them apart.
+const NUMBERS_ARE_NEVER_REUSED: bool = cfg!(windows);
+
 impl std::fmt::Debug for Watches {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Watches").field("tops", &self.tops).field("unwatched", &self.unwatched).finish_non_exhaustive()
@@ -120,7 +124,10 @@ impl Watches {
     ) -> bool {
         let found = real().and_then(|real| {
             let status = status_of(folder)?;
-            Ok((Arc::<[u8]>::from(real), (status.device, status.inode, status.created)))
+            Ok((
+                Arc::<[u8]>::from(real),
+                (status.device, status.inode, status.created.filter(|_| !NUMBERS_ARE_NEVER_REUSED)),
+            ))
         });
         let watched = found.and_then(|(real, identity)| {
             // Noted first, so that what is said of it from now on is kept.

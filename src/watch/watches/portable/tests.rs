@@ -12,9 +12,10 @@ use crate::io::root::path_bytes::of_path;
 use crate::io::root::{AsHandle, FolderUse, open_folder, working_folder};
 
 struct Tree {
-    dir: tempfile::TempDir,
+    // Given up first: on Windows a folder that is watched is still there after it was removed.
     watches: Watches,
     bell: Arc<ThreadBell>,
+    dir: tempfile::TempDir,
 }
 
 impl Tree {
@@ -24,7 +25,7 @@ impl Tree {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
         let bell = Arc::new(ThreadBell::new().unwrap());
-        Self { dir, watches: Watches::of(&bell, RecursiveMode::Recursive).unwrap(), bell }
+        Self { watches: Watches::of(&bell, RecursiveMode::Recursive).unwrap(), bell, dir }
     }
 
     fn path(&self, path: &str) -> PathBuf {
