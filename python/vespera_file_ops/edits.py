@@ -66,7 +66,8 @@ def replace_in_file(
         follow_symlinks: Edit what a link leads to. False refuses a link.
         break_hard_links: Edit a file that has other names, which keep the old content; without it that is refused.
         within: The path starts in this folder, and must not lead outside of it.
-        cancel: Stop when `cancel()` is called on it, from any thread; nothing is written then.
+        cancel: Stop when `cancel()` is called on it, from any thread; nothing is written then. It is heard between two
+            looks of the pattern, each of which goes to the end of its line; with `multiline`, to the end of the file.
 
     Columns:
         start_byte (Int64): 0-based offset in the raw file as it was.
@@ -85,7 +86,8 @@ def replace_in_file(
         ForkedProcessError: This process was forked from one that had loaded Polars; nothing was written.
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used: the message names it, and the character that the file's
-            encoding has not.
+            encoding has not. Also where the file would not read as the rows say: a match of one of two characters that
+            are one code (as there are in Big5), or a replacement beside bytes that are half a code and would take it in.
 
     Example:
         >>> import vespera_file_ops as vfo

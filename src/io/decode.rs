@@ -217,9 +217,19 @@ impl TextBuffer {
         let within = match self.width {
             Width::Same => text_offset,
             _ if self.finished && text_offset >= self.decoded.len() => self.raw_len,
-            _ => self.find(text_offset.min(self.decoded.len())),
+            _ => self.find(text_offset.min(self.decoded.len())).1,
         };
         self.raw_start + within as u64
+    }
+
+    /// The same, but `None` where no sequence of the file begins: inside of a character, or between two that come from
+    /// one sequence.
+    #[must_use]
+    pub fn boundary(&self, text_offset: usize) -> Option<u64> {
+        let begins = self.width == Width::Same
+            || text_offset == self.decoded.len()
+            || (self.decoded.is_char_boundary(text_offset) && self.find(text_offset).0 == text_offset);
+        begins.then(|| self.raw_offset(text_offset))
     }
 
     /// Drops the first `text_bytes` bytes of the text, which end at a character's boundary.
@@ -237,8 +247,8 @@ impl TextBuffer {
         *self.cursor.borrow_mut() = (0, 0);
     }
 
-    /// Goes from the nearest known position before `target` to it.
-    fn find(&self, target: usize) -> usize {
+    /// Goes from the nearest known position before `target` to it, or to the next behind it.
+    fn find(&self, target: usize) -> Anchor {
         let mut anchors = self.anchors.borrow_mut();
         let mut cursor = self.cursor.borrow_mut();
         let known = anchors[anchors.partition_point(|&(text, _)| text <= target).saturating_sub(1)];
@@ -250,7 +260,7 @@ impl TextBuffer {
             }
         }
         *cursor = at;
-        at.1
+        at
     }
 
     /// The first position at or behind `until` (a little behind it, if that is no boundary).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -74,33 +75,6 @@ def test_replacements(
 def test_the_rows_tell_what_was_done(tmp_path: Path) -> None:
     _, rows = replaced(tmp_path / "file", "TODO: grün\nTODO: rot\n".encode(), r"TODO: (\w+)", "done $1")
     assert rows == [(0, 11, "TODO: grün", "done grün"), (12, 21, "TODO: rot", "done rot")]
-
-
-@pytest.mark.hazard(25)
-def test_other_encodings_and_invalid_bytes_stay(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    after, rows = replaced(path, b"\xff a \xfe\r\n\x80 a", "a", "ä", encoding="utf-8")
-    assert after == b"\xff \xc3\xa4 \xfe\r\n\x80 \xc3\xa4"
-    after, rows = replaced(path, "größe".encode("latin-1") + b"\x81", "ö", "ü", encoding="latin-1")
-    assert after == "grüße".encode("latin-1") + b"\x81"
-    # A group is put back as its bytes are, also invalid ones.
-    after, rows = replaced(path, b"<\xff\xfe>", r"(?-u)<([^>]*)>", "[$1]")
-    assert after == b"[\xff\xfe]"
-    assert rows == [(0, 4, "<\ufffd\ufffd>", "[\ufffd\ufffd]")]
-    # An unpaired surrogate, and half of a unit at the end.
-    raw = codecs.BOM_UTF16_LE + "a".encode("utf-16-le") + b"\x00\xd8" + "ab".encode("utf-16-le") + b"\x00"
-    after, rows = replaced(path, raw, "a", "🎈")
-    balloon = "🎈".encode("utf-16-le")
-    assert after == codecs.BOM_UTF16_LE + balloon + b"\x00\xd8" + balloon + "b".encode("utf-16-le") + b"\x00"
-    after, rows = replaced(path, "漢字".encode("shift_jis"), "字", "かな", encoding="shift_jis")
-    assert after.decode("shift_jis") == "漢かな"
-
-
-def test_a_character_that_the_encoding_has_not(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    with pytest.raises(vfo.ArgumentError, match=r"replacement: .*windows-1252.*'漢' \(U\+6F22\)"):
-        replaced(path, b"abc", "b", "漢", encoding="windows-1252")
-    assert path.read_bytes() == b"abc"
 
 
 def test_a_group_that_the_pattern_has_not(tmp_path: Path) -> None:
@@ -265,6 +239,44 @@ def test_a_costly_edit_can_be_cancelled(tmp_path: Path) -> None:
         vfo.replace_in_file(path, r"(?s).*[^a-z]|[a-z]", "x", cancel=token)
     assert time.monotonic() - begun < 3
     assert path.read_bytes() == b"a" * 200_000
+
+
+@pytest.mark.hazard(13)
+@pytest.mark.hazard(19)
+@pytest.mark.parametrize(
+    ("line", "pattern"),
+    [
+        ("größer wäre\n", r"(?:\w+\s){3}\bqqq\b|\bö\b"),
+        ("\n", r"\Aq"),
+        ("größer wäre ", [rf"q\w+{at}" for at in range(200)]),
+    ],
+    ids=["slow lines", "every line", "many patterns"],
+)
+@pytest.mark.parametrize("how", ["token", "signal"])
+def test_an_edit_can_be_stopped_where_nothing_matches(
+    line: str, pattern: str | list[str], how: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    raw = (line * (64 << 20)).encode()[: 64 << 20]
+    path.write_bytes(raw)
+    # So that the file is old enough not to be waited for.
+    time.sleep(1)
+    token = vfo.CancelToken()
+    stopped: list[float] = []
+
+    def stop() -> None:
+        stopped.append(time.monotonic())
+        if how == "token":
+            token.cancel()
+        else:
+            signal.raise_signal(signal.SIGINT)
+
+    threading.Timer(0.3, stop).start()
+    with pytest.raises(vfo.CancelledError if how == "token" else KeyboardInterrupt):
+        vfo.replace_in_file(path, pattern, pattern, cancel=token)
+    # The promise is 0.1 s; what is above it is the time of a loaded machine's scheduler.
+    assert time.monotonic() - stopped[0] < 0.5
+    assert path.read_bytes() == raw
 
 
 def test_a_large_file_of_many_matches(tmp_path: Path) -> None:

@@ -12,6 +12,17 @@ impl TextEncoding {
     /// # Errors
     /// The character.
     pub fn encode<'t>(&self, text: &'t str) -> Result<Cow<'t, [u8]>, char> {
+        let bytes = self.encode_as_on_the_web(text)?;
+        // The standard writes some characters as others that look alike: a yen sign in Shift_JIS becomes a backslash.
+        let stays = |text: &str| self.encode_as_on_the_web(text).is_ok_and(|bytes| self.decode_part(&bytes) == text);
+        if !self.is_utf8() && self.decode_part(&bytes) != text {
+            let changed = text.chars().find(|character| !stays(character.encode_utf8(&mut [0; 4])));
+            return changed.or(text.chars().next()).map_or(Ok(bytes), Err);
+        }
+        Ok(bytes)
+    }
+
+    fn encode_as_on_the_web<'t>(&self, text: &'t str) -> Result<Cow<'t, [u8]>, char> {
         if self.is_utf8() {
             return Ok(Cow::Borrowed(text.as_bytes()));
         }
@@ -75,5 +86,9 @@ mod tests {
     fn the_character_that_an_encoding_has_not_is_told() {
         assert_eq!(named("windows-1252").encode("ab漢c"), Err('漢'));
         assert_eq!(named("shift_jis").encode("🎈"), Err('🎈'));
+        for (label, character) in [("shift_jis", '¥'), ("shift_jis", '‾'), ("euc-jp", '¥'), ("euc-jp", '\u{2212}')]
+        {
+            assert_eq!(named(label).encode(&format!("ab{character}")), Err(character), "{label}");
+        }
     }
 }
