@@ -24,7 +24,7 @@ use crate::io::hash::Blake3;
 use crate::io::root::{AsHandle, FileStatus, Handle, Root, is_known_disk, status_of};
 use crate::io::strategy::Thresholds;
 use crate::io::write::target::Target;
-use crate::io::write::{self, Observed, WriteOptions, holds_other};
+use crate::io::write::{self, Expected, Observed, WriteOptions, holds_other};
 use crate::search::pattern::{PatternOptions, Patterns};
 use crate::table::edits::EditsBuilder;
 
@@ -121,7 +121,7 @@ pub fn replace_in_file(
     }
     let table = table.finish()?;
     if !options.dry_run && edits.differs() {
-        let options = WriteOptions { expected: None, ..options.write };
+        let options = WriteOptions { expected: options.expected.map(Expected::Content), ..options.write };
         write::replace(&target, &edits, Some(&Observed::new(hash, file, status, asked)), &options, stopped)?;
     }
     Ok(table)

@@ -60,7 +60,8 @@ def replace_in_file(
         encoding: A WHATWG encoding label such as "utf-16le" or "windows-1252"; "auto": by the BOM, else UTF-8.
         binary: "stop" refuses a file that holds a NUL character, "search" edits it.
         max_replacements: Replace only the first so many matches.
-        expected_blake3: The hash of what the file must hold now.
+        expected_blake3: The hash of what the file must hold now. Refused where the folder cannot be locked, as on many
+            network file systems; without it an edit goes on there, and one of the same moment by somebody else is lost.
         dry_run: Return the rows, and write nothing.
         durable: Return only when the new content survives a loss of power.
         follow_symlinks: Edit what a link leads to. False refuses a link.
@@ -78,7 +79,8 @@ def replace_in_file(
     Raises:
         ConflictError: The file does not hold what `expected_blake3` says, or changed after it was read.
         PatternError: A pattern does not parse.
-        NotCommittedError: A step of the write failed, which the message names: the file is as it was.
+        NotCommittedError: A step of the write failed, which the message names: the file is as it was. Such a step is
+            the lock on the folder, if somebody else holds it for 30 seconds.
         CommittedNotDurableError: The file has its new content, but its folder could not be flushed.
         PathNotFoundError, AccessDeniedError, FileSystemError: The system refused it.
         OutsideRootError: It leads out of `within`.
@@ -87,7 +89,7 @@ def replace_in_file(
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used: the message names it, and the character that the file's
             encoding has not. Also where the file would not read as the rows say: a match of one of two characters that
-            are one code (as there are in Big5), or a replacement beside bytes that are half a code and would take it in.
+            are one code (as there are in Big5), or a replacement beside bytes that are half a code and would take it.
 
     Example:
         >>> import vespera_file_ops as vfo

@@ -2,6 +2,10 @@
 
 All of it works without Polars, so also in a forked process. A write that fails says whether it took effect: if not, it
 is a `NotCommittedError`, and nothing has changed; if it did, a `CommittedNotDurableError`.
+
+Writers keep each other out by a lock on the folder (`flock`), which is held for a rename, a comparison or an append.
+Who finds it held waits for up to 30 seconds, and stops then with a `NotCommittedError`; Ctrl-C and `cancel` are heard
+meanwhile.
 """
 
 from __future__ import annotations
@@ -71,7 +75,8 @@ def write_file_atomic(
         durable: Return only when content and name survive a loss of power. False is faster, and as atomic for
             everybody but a machine that loses its power.
         expected_blake3: Compare and swap: the hash of what the file must hold now, or "absent" if there must be no
-            file. Writers in this package keep each other out between the comparison and its effect.
+            file. Writers in this package keep each other out between the comparison and its effect, by a lock on the
+            folder: where that cannot be locked, as on many network file systems, a hash is refused.
         mode: The permission bits. By default those of the file that is replaced, or 0o666 without the process's mask.
         follow_symlinks: Write to where a link leads, also if nothing is there yet. False replaces the link itself.
         break_hard_links: Replace a file that has other names, which keep the old content; without it that is refused.
@@ -84,7 +89,9 @@ def write_file_atomic(
     Raises:
         ConflictError: The file does not hold what `expected_blake3` says.
         NotCommittedError: A step failed, which the message names: the file is as it was, and nothing is left beside it.
-        CommittedNotDurableError: The file has its new content, but its folder could not be flushed.
+            Such a step is the lock on the folder, if somebody else holds it for 30 seconds.
+        CommittedNotDurableError: The file has its new content, but its folder could not be flushed, or the name of the
+            temporary file could not be removed, under which it stands there a second time until it is swept.
         OutsideRootError: It leads out of `within`.
         PathNotFoundError: The folder does not exist.
         AccessDeniedError: The file is read-only to this user, although its folder is not.
@@ -136,9 +143,9 @@ def append_file(
 ) -> WriteResult:
     r"""Put something at the end of a file, which is made if there is none.
 
-    Appends of this package to files of one folder take turns, so that they never mix. An append that fails in the
-    middle, or is cancelled, is cut off again; if somebody else has written behind it by then, the error says how many
-    bytes stand in the file.
+    Appends of this package to files of one folder take turns, so that they never mix (but where the file system knows
+    no locks). An append that fails in the middle, or is cancelled, is cut off again; if somebody else has written
+    behind it by then, the error says how many bytes stand in the file.
 
     Arguments:
         path: The file; its folder must exist.
@@ -154,7 +161,8 @@ def append_file(
         A `WriteResult`: path, durable, and bytes and blake3 of what was appended (not of the whole file).
 
     Raises:
-        NotCommittedError: A step failed, which the message names: the file is as it was.
+        NotCommittedError: A step failed, which the message names: the file is as it was. Such a step is the lock on the
+            folder, if somebody else holds it for 30 seconds.
         FileSystemError: A step failed, and a part of the content stands in the file; the message says how much.
         CommittedNotDurableError: The content stands in the file, but could not be flushed.
         OutsideRootError: It leads out of `within`.

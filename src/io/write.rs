@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::append::{AppendOptions, append_file};
 pub use self::expectation::{Expected, Observed, holds_other};
-use self::folder_lock::FolderLock;
+use self::folder_lock::{FolderLock, Sharing};
 use self::target::{Target, failed};
 use self::temp::TempFile;
 use super::content::Stopped;
@@ -242,7 +242,12 @@ impl<'a> Replacement<'a> {
 
     fn commit(&mut self, observed: Option<&Observed>, stopped: Stopped<'_>) -> Result<()> {
         let target = self.target;
-        let lock = FolderLock::take(target.folder(), observed.is_some(), target.path(), stopped)?;
+        let sharing = match (observed, self.options.expected) {
+            (None, _) => Sharing::Shared,
+            (Some(_), Some(Expected::Content(_))) => Sharing::AloneOrNot,
+            (Some(_), _) => Sharing::Alone,
+        };
+        let lock = FolderLock::take(target, sharing, stopped)?;
         let now = match observed {
             Some(observed) => Some(observed.confirm(target, stopped)?),
             None => target.describe().map_err(|error| not_committed("describe", target, error))?,
@@ -258,12 +263,16 @@ impl<'a> Replacement<'a> {
             }
             not_committed("rename the new file over it", target, error)
         })?;
+        let tidied = self.temp.remove();
         // Others need not wait for the disk; and a child that was forked meanwhile holds what is only closed here.
         drop(lock);
         if self.options.durable {
             target.flush_folder(self.temp.file()).map_err(|error| not_durable("flush its folder", target, error))?;
         }
-        Ok(())
+        tidied.map_err(|error| {
+            let step = format!("remove its second name {}, which sweep_temp_files removes", self.temp.shown_name());
+            not_durable(&step, target, error)
+        })
     }
 }
 

@@ -187,8 +187,9 @@ def test_a_cancelled_append_leaves_nothing(tmp_path: Path) -> None:
     for name in ("file", "fresh"):
         if name == "file":
             (tmp_path / "file").write_bytes(b"old")
-        with pytest.raises(vfo.CancelledError):
-            vfo.append_file(tmp_path / name, b"x", cancel=token)
+        for content in (b"x", b""):
+            with pytest.raises(vfo.CancelledError):
+                vfo.append_file(tmp_path / name, content, cancel=token)
     assert os.listdir(tmp_path) == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"
 

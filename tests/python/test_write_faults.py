@@ -6,6 +6,7 @@ it begins, and the step that the error must name.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+import vespera_file_ops as vfo
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -40,6 +43,8 @@ WRITE = 'vfo.write_file_atomic("file", new, durable=True)'
 PLAIN = 'vfo.write_file_atomic("file", new, durable=False)'
 FRESH = 'vfo.write_file_atomic("fresh", new)'
 COMPARED = 'vfo.write_file_atomic("file", new, expected_blake3=vfo.compute_file_hash("file"))'
+EDITED = 'vfo.replace_in_file("file", "old content", new.decode())'
+EDITED_COMPARED = EDITED[:-1] + ', expected_blake3=vfo.compute_file_hash("file"))'
 ABSENT = 'vfo.write_file_atomic("fresh", new, expected_blake3="absent")'
 
 
@@ -94,7 +99,13 @@ FAULTS = [
     *(Fault(WRITE, call, "EINTR", "", "1", "written") for call in ("openat", "write", "fsync", "fchmod", "flock")),
     Fault(WRITE, "fsync", "EINTR", "", "2", "written"),
     *(Fault(WRITE, "flock", error, "", "1+", "written") for error in ("EOPNOTSUPP", "ENOLCK", "EBADF")),
-    Fault(COMPARED, "flock", "ENOLCK", "", "1+", "written"),
+    *(Fault(call, "flock", "ENOLCK", "", "1+", "written") for call in (ABSENT, EDITED)),
+    # Without a lock nothing keeps other writers out between the comparison and the rename.
+    *(
+        Fault(call, "flock", error, "lock its folder, without which expected_blake3 would promise nothing", "1+")
+        for call in (COMPARED, EDITED_COMPARED)
+        for error in ("ENOLCK", "EOPNOTSUPP", "EINVAL")
+    ),
     *(Fault(ABSENT, "renameat2", error, "", "1", "written") for error in ("EINVAL", "ENOSYS")),
     Fault(WRITE, "flistxattr", "EOPNOTSUPP", "", "1+", "written"),
 ]
@@ -104,10 +115,10 @@ def run_with(fault: Fault, folder: Path, inject: str) -> tuple[list[object], lis
     """What the child said, and the names in its folder."""
     code = textwrap.dedent(CHILD).format(call=fault.call)
     # Counting starts with the process: a first run without faults says which call is meant.
-    command = ["strace", "-f", "-qq", "-o", str(folder.parent / "log"), "-e", f"trace={fault.syscall},openat"]
+    command = ["strace", "-f", "-qq", "-o", str(folder.parent / "log"), "-e", f"trace={fault.syscall},openat,renameat2"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
     done = subprocess.run(
-        [*command, *(["-e", inject] if inject else []), sys.executable, "-c", code],
+        [*command, *(["-e", *inject.split()] if inject else []), sys.executable, "-c", code],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -168,6 +179,26 @@ def test_a_failing_call(fault: Fault, tmp_path: Path) -> None:
         assert os.strerror(int(str(number))).lower() in str(message)
         assert f"cannot {fault.step}" in str(message)
         assert made in str(message)
+
+
+@pytest.mark.hazard(8)
+def test_a_second_name_that_cannot_be_removed_is_told(tmp_path: Path) -> None:
+    """Where no rename keeps off what is there, the new file has its own name and the target's for a moment."""
+    fault = Fault(ABSENT, "unlinkat", "", "")
+    run_with(fault, prepared(tmp_path / "counted"), "")
+    folder = prepared(tmp_path / "failing")
+    inject = "inject=renameat2:error=EINVAL"
+    (kind, number, message), names = run_with(fault, folder, f"{inject} -e inject=unlinkat:error=EIO:when=1+")
+    assert (kind, number) == ("CommittedNotDurableError", errno.EIO), message
+    left = [name for name in names if name.startswith(".vfo-")]
+    assert len(left) == 1
+    assert f"second name {left[0]}" in str(message)
+    assert "after the file was written" in str(message)
+    assert names == sorted([*left, "file", "fresh"])
+    assert (folder / "fresh").read_bytes() == NEW
+    # Nobody holds it any more.
+    assert vfo.sweep_temp_files(folder, older_than=0) == [str(folder / left[0])]
+    assert (folder / "fresh").stat().st_nlink == 1
 
 
 @pytest.mark.hazard(8)

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::folder_lock::FolderLock;
+use super::folder_lock::{FolderLock, Sharing};
 use super::target::{Target, failed};
 use super::{
     Content, NEW_FILE_MODE, Written, attributes, cancelled, not_committed, not_durable, write_all, write_hashed,
@@ -46,7 +46,11 @@ pub fn append_file(
         let target = Target::find(root, path, options.follow_symlinks)?;
         // All names of a file of several see what is appended to it.
         target.refuse_unfit(false, true)?;
-        let lock = FolderLock::take(target.folder(), true, path, stopped)?;
+        let lock = FolderLock::take(&target, Sharing::Alone, stopped)?;
+        // Not only between the pieces: there may be none, and opening the file can make it.
+        if stopped() {
+            return Err(cancelled(&target));
+        }
         let Some(append) = Append::open(&target, options)? else { continue };
         let mut undone = Undone { append: &append, written: 0, is_needed: true };
         let written = match undone.write(content, stopped) {

@@ -19,6 +19,7 @@ const MOST_HOPS: usize = 40;
 #[derive(Debug)]
 pub struct Target {
     folder: Handle,
+    folder_path: Vec<u8>,
     /// Whether the folder could be opened for reading, without which it can neither be locked nor flushed.
     readable_folder: bool,
     name: Vec<u8>,
@@ -59,9 +60,8 @@ impl Target {
                 }
                 entry => {
                     let (readable_folder, name) = (*readable, name.to_vec());
-                    let folder = reached.map(|place| place.folder);
-                    let Some(folder) = folder else { break };
-                    return Ok(Self { folder, readable_folder, name, entry, path: path.to_vec() });
+                    let Some(Place { folder, path: folder_path, .. }) = reached else { break };
+                    return Ok(Self { folder, folder_path, readable_folder, name, entry, path: path.to_vec() });
                 }
             }
         }
@@ -72,6 +72,16 @@ impl Target {
     #[must_use]
     pub fn folder(&self) -> HandleRef<'_> {
         self.folder.as_handle()
+    }
+
+    /// The folder's path from the root, for errors: where links lead to, that is another one than in the path.
+    pub(super) fn folder_path(&self) -> Vec<u8> {
+        let path = self.folder_path.strip_prefix(b"./").filter(|rest| rest.iter().any(|&byte| byte != b'/'));
+        let mut path = path.unwrap_or(&self.folder_path).to_vec();
+        while path.len() > 1 && path.ends_with(b"/") {
+            path.pop();
+        }
+        path
     }
 
     /// The path as the caller gave it, for errors.
@@ -195,11 +205,11 @@ impl Target {
         changes::replace(self.folder(), &self.name, name)
     }
 
-    /// The same if nothing stands there, which the system checks in the same step.
+    /// The same if nothing stands there, which the system checks in the same step. Whether `name` is still there too.
     ///
     /// # Errors
     /// Whatever the system reports; `EEXIST` if something does.
-    pub(super) fn place_if_absent(&self, name: &[u8]) -> io::Result<()> {
+    pub(super) fn place_if_absent(&self, name: &[u8]) -> io::Result<bool> {
         changes::place_if_absent(self.folder(), &self.name, name)
     }
 
@@ -272,7 +282,8 @@ struct Place {
 impl Place {
     fn enter(root: &Root, from: Option<&Self>, parent: &[u8]) -> io::Result<Self> {
         let parent = if parent.is_empty() { b"." } else { parent };
-        let path = [from.map_or(b"".as_slice(), |from| &from.path), parent, b"/"].concat();
+        let start = from.filter(|_| root_bytes(parent) == 0).map_or(b"".as_slice(), |from| &from.path);
+        let path = [start, parent, b"/"].concat();
         let open = |purpose| match from {
             Some(from) if !root.is_confined() => root::open_folder(from.folder.as_handle(), parent, purpose, true),
             // As the system has it when it reads through the link.

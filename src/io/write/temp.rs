@@ -69,28 +69,40 @@ impl<'t> TempFile<'t> {
         self.file.as_handle()
     }
 
-    /// Lets it take the target's place; with `if_absent` only if nothing stands there.
+    /// Lets it take the target's place; with `if_absent` only if nothing stands there. Its own name may stay as a second
+    /// one.
     pub(super) fn take_place(&mut self, if_absent: bool) -> io::Result<()> {
         if changes::LOCKS_HIDE_CONTENT {
             // Under its new name it is for everybody to read.
             changes::unlock(self.file());
         }
         if if_absent {
-            self.target.place_if_absent(&self.name)?;
+            self.is_there = self.target.place_if_absent(&self.name)?;
         } else {
             self.target.replace_with(&self.name)?;
+            self.is_there = false;
         }
-        self.is_there = false;
         Ok(())
+    }
+
+    /// Removes it, if it is still there.
+    pub(super) fn remove(&mut self) -> io::Result<()> {
+        if self.is_there {
+            self.target.remove_beside(&self.name)?;
+            self.is_there = false;
+        }
+        Ok(())
+    }
+
+    pub(super) fn shown_name(&self) -> String {
+        String::from_utf8_lossy(&self.name).into_owned()
     }
 }
 
 impl Drop for TempFile<'_> {
     fn drop(&mut self) {
-        if self.is_there {
-            // What cannot be removed now is what a sweep is for.
-            let _ = self.target.remove_beside(&self.name);
-        }
+        // What cannot be removed now is what a sweep is for.
+        let _ = self.remove();
     }
 }
 

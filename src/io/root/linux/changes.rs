@@ -98,18 +98,19 @@ pub fn replace(folder: BorrowedFd<'_>, name: &[u8], by: &[u8]) -> io::Result<()>
     Ok(rustix::fs::renameat(folder, by, folder, name)?)
 }
 
-/// The same if nothing stands there, which the system checks in the same step.
+/// The same if nothing stands there, which the system checks in the same step. Whether the file still has its name `by`
+/// too, which is then the caller's to remove.
 ///
 /// # Errors
 /// The system's; `AlreadyExists` if something does.
-pub fn place_if_absent(folder: BorrowedFd<'_>, name: &[u8], by: &[u8]) -> io::Result<()> {
+pub fn place_if_absent(folder: BorrowedFd<'_>, name: &[u8], by: &[u8]) -> io::Result<bool> {
     match rustix::fs::renameat_with(folder, by, folder, name, RenameFlags::NOREPLACE) {
         // File systems that have no such rename have links, which never replace anything.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
             rustix::fs::linkat(folder, by, folder, name, AtFlags::empty())?;
-            remove(folder, by)
+            Ok(true)
         }
-        renamed => Ok(renamed?),
+        renamed => Ok(renamed.map(|()| false)?),
     }
 }
 

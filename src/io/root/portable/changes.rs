@@ -114,18 +114,19 @@ pub fn replace(folder: HandleRef<'_>, name: &[u8], by: &[u8]) -> io::Result<()> 
     }
 }
 
-/// The same if nothing stands there, which the system checks in the same step.
+/// The same if nothing stands there, which the system checks in the same step. Whether the file still has its name `by`
+/// too, which is then the caller's to remove.
 ///
 /// # Errors
 /// The system's; `AlreadyExists` if something does.
-pub fn place_if_absent(folder: HandleRef<'_>, name: &[u8], by: &[u8]) -> io::Result<()> {
+pub fn place_if_absent(folder: HandleRef<'_>, name: &[u8], by: &[u8]) -> io::Result<bool> {
     // A second name never takes another file's place.
     match (entry(folder, by)?, entry(folder, name)?) {
         (Entry::Confined(dir, from), Entry::Confined(_, to)) => dir.hard_link(&from, dir, &to)?,
         (Entry::Free(from), Entry::Free(to)) => std::fs::hard_link(from, to)?,
         _ => return Err(io::ErrorKind::CrossesDevices.into()),
     }
-    remove(folder, by)
+    Ok(true)
 }
 
 /// Removes a file.
