@@ -86,6 +86,7 @@ def replace_in_file(
         OutsideRootError: It leads out of `within`.
         ChangedError: The file changed each time it was read.
         ForkedProcessError: This process was forked from one that had loaded Polars; nothing was written.
+        LimitError: A match or its replacement is above 2 GiB, or all replacements are above 4 GiB.
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used: the message names it, and the character that the file's
             encoding has not. Also where the file would not read as the rows say: a match of one of two characters that

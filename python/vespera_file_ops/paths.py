@@ -80,13 +80,18 @@ def is_path(value: object) -> TypeIs[PathArgument]:
 def text_list(name: str, value: object) -> list[str]:
     """One str or several, as a list; `name` is the argument's name, for the error."""
     if isinstance(value, str):
-        return [value]
+        value = [value]
     if isinstance(value, (bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
         raise TypeError(f"{name}: a str or a list of str, not {type(value).__name__}")
     items = list(value)
     for item in items:
         if not isinstance(item, str):
             raise TypeError(f"{name}: every item is a str, not {type(item).__name__}")
+        try:
+            item.encode()
+        except UnicodeEncodeError as error:
+            text = f"{name}: expected text, got a lone surrogate at character {error.start} of {item[:80]!r}"
+            raise _bad(text, None) from None
     return items
 
 

@@ -11,6 +11,7 @@ meanwhile.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import _core
@@ -239,6 +240,8 @@ def sweep_temp_files(
         raise TypeError(f"older_than: a number of seconds, not {type(older_than).__name__}")
     if not older_than >= 0:
         raise ArgumentError(f"older_than: expected a number of seconds of at least 0, got {older_than}")
+    # An int may be longer than any float.
+    older_than = float(min(older_than, sys.float_info.max))
     try:
         removed = _core.sweep_temp_files(
             encode_path("root", root), older_than=older_than, within=encode_within(within), cancel=cancel

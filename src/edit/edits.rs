@@ -18,6 +18,11 @@ use crate::io::write::{Content, PIECE_BYTES};
 /// What tells how a file is encoded lies within so many bytes.
 const HEAD_BYTES: usize = 4;
 
+/// What a cell of a table holds at most.
+const MOST_CELL_BYTES: usize = i32::MAX as usize;
+/// How much may be put in, as in every result that is handed over at once.
+const MOST_NEW_BYTES: usize = 4 << 30;
+
 /// The replacements in one file, from its start to its end.
 pub(super) struct Edits<'r> {
     raw: &'r [u8],
@@ -101,6 +106,10 @@ impl<'r> Edits<'r> {
                 }
             }
             let group = |group: usize| groups.get(group).and_then(Option::as_ref);
+            let length = replacements[index].length(|at| group(at).map_or(0, |(place, _)| place.len()));
+            if !make_room(&mut self.new, place.len().max(length), length) {
+                return Err(too_much(self.places.len() + 1));
+            }
             let raw = self.raw;
             replacements[index].expand(&mut self.new, |at| group(at).map_or(&[][..], |(place, _)| &raw[place.clone()]));
             if let Some(as_text) = &as_text {
@@ -208,6 +217,21 @@ impl<'r> Edits<'r> {
         );
         Error::new(ErrorKind::Argument, text)
     }
+}
+
+/// Groups make it easy to ask for more than any memory holds, and the end of that would be the process's.
+fn make_room(new: &mut Vec<u8>, cell: usize, more: usize) -> bool {
+    let fits = cell <= MOST_CELL_BYTES && new.len().saturating_add(more) <= MOST_NEW_BYTES;
+    fits && new.try_reserve(more).is_ok()
+}
+
+fn too_much(number: usize) -> Error {
+    let (one, all) = ((MOST_CELL_BYTES + 1) >> 30, MOST_NEW_BYTES >> 30);
+    let text = format!(
+        "replacement {number} would be above {one} GiB, or all together above {all} GiB or what memory there is; edit the \
+         file in smaller steps, or write it anew with write_file_atomic"
+    );
+    Error::new(ErrorKind::Limit, text)
 }
 
 fn encoded(rules: &Rules, encoding: TextEncoding) -> Result<Vec<EncodedReplacement>> {

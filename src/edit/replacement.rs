@@ -89,6 +89,15 @@ pub(super) struct EncodedReplacement {
 }
 
 impl EncodedReplacement {
+    /// How many bytes [`Self::expand`] appends, by how long the groups are.
+    pub(super) fn length(&self, group: impl Fn(usize) -> usize) -> usize {
+        let lengths = self.parts.iter().map(|part| match part {
+            EncodedPart::Bytes(text) => text.len(),
+            EncodedPart::Group(index) => group(*index),
+        });
+        lengths.fold(0, usize::saturating_add)
+    }
+
     /// Appends it to `bytes`; `group` gives what a group matched, as it stands in the file.
     pub(super) fn expand<'r>(&self, bytes: &mut Vec<u8>, group: impl Fn(usize) -> &'r [u8]) {
         for part in &self.parts {

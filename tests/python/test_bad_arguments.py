@@ -98,7 +98,7 @@ BAD: dict[str, list[object]] = {
     "max_replacements": [-1, 0, "3", 1.5, True],
     "dry_run": ["no", 0],
     "root": [None, 3, 1.5, "", b"", "a\0b", object()],
-    "older_than": [-1, "3", None, True, float("nan")],
+    "older_than": [-1, -(10**400), "3", None, True, float("nan")],
     # Truth is what counts for a display.
     "progress": [],
 }

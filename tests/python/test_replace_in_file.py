@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import vespera_file_ops as vfo
+from hazard_child import run_child
 
 SCHEMA = {"start_byte": pl.Int64(), "end_byte": pl.Int64(), "matched": pl.String(), "replacement": pl.String()}
 
@@ -277,6 +278,32 @@ def test_an_edit_can_be_stopped_where_nothing_matches(
     # The promise is 0.1 s; what is above it is the time of a loaded machine's scheduler.
     assert time.monotonic() - stopped[0] < 0.5
     assert path.read_bytes() == raw
+
+
+@pytest.mark.hazard(17)
+@pytest.mark.hazard(18)
+@pytest.mark.parametrize(("pattern", "size"), [("(?s).*", 4_000_000), ("(?s).{1000}", 8_000_000)])
+def test_a_replacement_that_no_memory_holds_is_refused(pattern: str, size: int, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * size)
+    code = """
+        import resource
+        most = 3 << 30
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        try:
+            vfo.replace_in_file(argument[0], argument[1], "$0" * 1000)
+        except vfo.LimitError as error:
+            answer(str(error))
+    """
+    assert "smaller steps" in run_child(code, [str(path), pattern])
+    assert path.read_bytes() == b"a" * size
+
+
+def test_text_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for name, arguments in (("pattern", ("\ud800", "x")), ("replacement", ("a", "x\ud800"))):
+        with pytest.raises(vfo.ArgumentError, match=f"^{name}: .*surrogate"):
+            replaced(path, b"a", *arguments)
 
 
 def test_a_large_file_of_many_matches(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def test_what_cannot_be_a_target(tmp_path: Path) -> None:
         with pytest.raises(vfo.ArgumentError, match="path") as caught:
             vfo.write_file_atomic(os.path.join(tmp_path, target), "x")
         assert caught.value.path == os.path.join(tmp_path, target)
+        assert "cannot path" not in str(caught.value)
     with pytest.raises(vfo.ArgumentError, match="char_device"):
         vfo.write_file_atomic("/dev/null", "x")
     for path in ("gone/file", "pipe/file"):
@@ -259,6 +260,14 @@ def test_a_folder_that_cannot_be_listed_can_be_written_to(tmp_path: Path) -> Non
     tmp_path.chmod(0o755)
     as_nobody(lambda: vfo.write_file_atomic("drop/file", b"new"), tmp_path)
     assert (folder / "file").read_bytes() == b"new"
+
+    def compare() -> None:
+        with pytest.raises(vfo.NotCommittedError, match=r"lock its folder.*may list.*permission denied"):
+            vfo.write_file_atomic("drop/file", b"other", expected_blake3=blake3.blake3(b"new").hexdigest())
+
+    as_nobody(compare, tmp_path)
+    assert (folder / "file").read_bytes() == b"new"
+    assert names(folder) == ["file"]
 
 
 @pytest.mark.hazard(11)

@@ -65,6 +65,9 @@ impl<'f> FolderLock<'f> {
             Err(error) if sharing == Sharing::AloneOrNot => {
                 let step = "lock its folder, without which expected_blake3 would promise nothing (leave it out, or use a \
                             folder that you may list on a file system that knows locks)";
+                // What may not be read is open in a way that no lock can be put on, of which the system says odd things.
+                let error =
+                    if target.folder_is_readable() { error } else { std::io::ErrorKind::PermissionDenied.into() };
                 return Err(Error::io(step, target.path(), error).with_kind(ErrorKind::NotCommitted));
             }
             // Network file systems lock only what is open for writing, which no folder is; others lock nothing.

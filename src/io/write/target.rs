@@ -84,6 +84,10 @@ impl Target {
         path
     }
 
+    pub(super) fn folder_is_readable(&self) -> bool {
+        self.readable_folder
+    }
+
     /// The path as the caller gave it, for errors.
     #[must_use]
     pub fn path(&self) -> &[u8] {
