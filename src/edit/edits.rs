@@ -98,11 +98,10 @@ impl<'r> Edits<'r> {
                 let searched = &self.text.bytes()[..text_end];
                 patience.spend(searched.len() - range.start)?;
                 let known = rules.patterns.pattern(index).captures(searched, range.start, scratch);
-                for group in 1..scratch.len() {
-                    let matched = scratch.get(group).filter(|_| known).map(|group| group.start()..group.end());
-                    let raw =
-                        matched.as_ref().map(|matched| self.text.raw_range(matched, self.encoding)).transpose()?;
-                    groups.push(raw.zip(matched));
+                for number in 1..scratch.len() {
+                    let span = scratch.get(number).filter(|_| known).map(|group| group.start()..group.end());
+                    let place = span.as_ref().map(|span| self.text.raw_range(span, self.encoding)).transpose()?;
+                    groups.push(place.zip(span));
                 }
             }
             let group = |group: usize| groups.get(group).and_then(Option::as_ref);
