@@ -6,6 +6,7 @@ import fcntl
 import mmap
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import blake3
@@ -45,12 +46,19 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
-def delayed(folder: Path, only: Path, inject: str, code: str) -> subprocess.Popen[str]:
-    """A process in which the calls on one path take longer."""
+@contextmanager
+def delayed(folder: Path, only: Path, inject: str, code: str) -> Iterator[subprocess.Popen[str]]:
+    """A process in which the calls on one path take longer; nothing of it remains."""
     command = ["strace", "-f", "-qq", "-o", str(folder.parent / "log"), "-P", str(only), "-e", f"inject={inject}"]
     program = "import vespera_file_ops as vfo\n" + textwrap.dedent(code)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*command, sys.executable, "-c", program], cwd=folder, **pipes)
+    child = subprocess.Popen([*command, sys.executable, "-c", program], cwd=folder, start_new_session=True, **pipes)
+    try:
+        yield child
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 @needs_strace
@@ -61,22 +69,22 @@ def test_others_do_not_wait_for_the_disk(kind: str, tmp_path: Path) -> None:
     path = folder / "file"
     path.write_bytes(b"old ")
     flushed, call = (folder, "write_file_atomic") if kind == "write" else (path, "append_file")
-    child = delayed(folder, flushed, "fsync:delay_enter=4000000", f"vfo.{call}('file', 'new')")
     whole = b"new" if kind == "write" else b"old new"
-    deadline = time.monotonic() + 30
-    while path.read_bytes() != whole:
-        assert time.monotonic() < deadline
-        if child.poll() is not None:
-            pytest.skip(f"strace may not trace here: {child.communicate()[1][-300:]}")
-        time.sleep(0.01)
-    # The content stands there, and what is left is the flush.
-    time.sleep(0.2)
-    begun = time.monotonic()
-    assert not is_locked(folder)
-    vfo.append_file(path, b" more", durable=False)
-    assert time.monotonic() - begun < 1
-    assert child.poll() is None, "the flush took no time, so this has shown nothing"
-    assert child.communicate(timeout=30)[1] == ""
+    with delayed(folder, flushed, "fsync:delay_enter=4000000", f"vfo.{call}('file', 'new')") as child:
+        deadline = time.monotonic() + 30
+        while path.read_bytes() != whole:
+            assert time.monotonic() < deadline
+            if child.poll() is not None:
+                pytest.skip(f"strace may not trace here: {child.communicate()[1][-300:]}")
+            time.sleep(0.01)
+        # The content stands there, and what is left is the flush.
+        time.sleep(0.2)
+        begun = time.monotonic()
+        assert not is_locked(folder)
+        vfo.append_file(path, b" more", durable=False)
+        assert time.monotonic() - begun < 1
+        assert child.poll() is None, "the flush took no time, so this has shown nothing"
+        assert child.communicate(timeout=30)[1] == ""
     assert path.read_bytes() == whole + b" more"
 
 
@@ -128,8 +136,8 @@ def test_a_child_that_is_forked_in_the_middle_of_a_write_keeps_no_lock(call: str
     """
     # Both happen under the lock.
     slow, only = ("renameat", folder) if "atomic" in call else ("write", folder / "file")
-    child = delayed(folder, only, f"{slow}:delay_enter=1500000", code)
-    out, err = child.communicate(timeout=60)
+    with delayed(folder, only, f"{slow}:delay_enter=1500000", code) as child:
+        out, err = child.communicate(timeout=60)
     if child.returncode != 0 and ("strace:" in err or "ptrace" in err):
         pytest.skip(f"strace may not trace here: {err[-300:]}")
     assert child.returncode == 0, err
