@@ -59,8 +59,8 @@ def watch(source: SourceArgument = ".", **options: Unpack[WatchOptions]) -> Watc
     - A file that is written all the time has one row a frame. While nobody takes frames, changes are merged, in bounded
       memory.
     - What the options leave out (ignored folders, hidden ones) is not watched, and `.git` never is; macOS and Windows
-      watch a source as a whole, and what they say of those is dropped. An ignore file that changes has its folder listed
-      again under the new rules.
+      watch a source as a whole, and what they say of those is dropped. An ignore file that changes has its folder
+      listed again under the new rules.
     - A row `rescan` (of the source) says that the kernel could not tell everything, so that all was listed again: its
       queue ran over, its watches ran out (`fs.inotify.max_user_watches`), or `rescan()` was called. The rows after it
       are complete.
