@@ -245,6 +245,7 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "ChunkIterator.__next__": lambda: next(pieces),
         "Watch.__new__": lambda: _core.Watch(sources, {}),
         "Watch.next": lambda: watch.next(0),
+        "Watch.wait": lambda: watch.wait(0),
         "Watch.rescan": watch.rescan,
         "Watch.fileno": watch.fileno,
         "Watch.close": watch.close,
