@@ -121,8 +121,11 @@ fn paths_are_as_spelled_or_absolute() {
     assert_eq!(one("src/..", false), ["src/..", ".."]);
     assert_eq!(one("./src//scan.rs", false), ["src/scan.rs", "scan.rs"]);
     assert_eq!(one("src/scan.rs", true)[0], run::shown(&here.join("src/scan.rs")));
-    std::fs::write(dir.path().join("a/odd.."), "").unwrap();
-    assert_eq!(one(&run::shown(&dir.path().join("a/odd..")), false)[1], "odd..");
+    // On Windows no name ends in a dot.
+    if cfg!(unix) {
+        std::fs::write(dir.path().join("a/odd.."), "").unwrap();
+        assert_eq!(one(&run::shown(&dir.path().join("a/odd..")), false)[1], "odd..");
+    }
     for (source, prefix) in [(".", ""), ("src", "src/"), ("src/../src", "src/../src/")] {
         let options = ScanOptions { max_depth: Some(1), ..run::at(Path::new(source)) };
         for row in files(&options, &["path", "relative_path"]) {
