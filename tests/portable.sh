@@ -2,7 +2,7 @@
 # The core's tests on the side of every room that needs nothing of Linux:
 #
 #   tests/portable.sh linux     with the portable code forced, on this machine
-#   tests/portable.sh windows   built for Windows, and run under Wine
+#   tests/portable.sh windows   built for Windows, and run under Wine; the Python room is type-checked
 #   tests/portable.sh macos     type-checked for macOS, tests and the Python room included; there is nothing here that
 #                               could run them
 #
@@ -93,6 +93,13 @@ foreign_cargo() {
   PATH="/usr/bin:/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_DEBUG=false /usr/bin/cargo "$@"
 }
 
+# It asks for no Python where it is only type-checked, and for no compiler of C where BLAKE3 is taken in Rust alone.
+python_room() {
+  local check=(check --features "blake3/pure,python" -Z "build-std=std,panic_unwind" --target "$2")
+  echo "+ PYO3_NO_PYTHON=1 CARGO_TARGET_DIR=$BESIDE/$1 RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo ${check[*]}"
+  PYO3_NO_PYTHON=1 CARGO_TARGET_DIR=$BESIDE/$1 foreign_cargo "${check[@]}"
+}
+
 on_windows() {
   debian gcc-mingw-w64-x86-64 wine wine64
   local programs log=$BESIDE/windows-build.log
@@ -122,6 +129,7 @@ C
     run_tests "Windows, under Wine" "${logs[-1]}" wine "$program" --test-threads=2
   done
   summary "Windows, under Wine" "${logs[@]}"
+  python_room windows "$WINDOWS"
 }
 
 on_macos() {
@@ -130,10 +138,7 @@ on_macos() {
   local check=(check --tests --features blake3/pure -Z build-std=std,panic_unwind --target "$MACOS")
   echo "+ CARGO_TARGET_DIR=$BESIDE/macos RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo ${check[*]}"
   CARGO_TARGET_DIR=$BESIDE/macos foreign_cargo "${check[@]}"
-  # The Python room asks for no Python where it is only type-checked.
-  local python=("${check[@]/%blake3\/pure/blake3/pure,python}")
-  echo "+ PYO3_NO_PYTHON=1 CARGO_TARGET_DIR=$BESIDE/macos RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo ${python[*]}"
-  PYO3_NO_PYTHON=1 CARGO_TARGET_DIR=$BESIDE/macos foreign_cargo "${python[@]}"
+  python_room macos "$MACOS"
   echo "== macOS: the library and its tests type-check; none was run, because nothing here runs programs of macOS"
 }
 
