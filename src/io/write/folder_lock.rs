@@ -160,7 +160,7 @@ mod tests {
             let error = take(wanted).unwrap_err();
             assert!(begun.elapsed() >= most);
             assert_eq!(error.kind(), ErrorKind::NotCommitted);
-            let (said, folder) = (error.to_string(), dir.path().display().to_string());
+            let (said, folder) = (error.to_string(), String::from_utf8(of_path(dir.path())).unwrap());
             assert!(said.contains(&format!("{folder:?}")) && said.contains("0.06 s"), "{said}");
             drop(held);
             take(wanted).unwrap();
