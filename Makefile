@@ -80,7 +80,7 @@ lint: $(VENV)/dev owner
 	@for tool in fmt clippy; do cargo $$tool --version >/dev/null 2>&1 || \
 	  { echo "make lint needs cargo $$tool: rustup component add rustfmt clippy" >&2; exit 2; }; done
 	cargo fmt --check
-	PYO3_PYTHON=$(BIN)/python cargo clippy --release --all-targets --features python $(CARGO_FLAGS) -- -D warnings
+	PYO3_PYTHON=$(BIN)/python cargo clippy --release --all-targets --features polars $(CARGO_FLAGS) -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

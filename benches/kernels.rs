@@ -12,7 +12,7 @@ use vespera_file_ops::io::hash::hash_bytes_hex;
 use vespera_file_ops::io::root::path_bytes::of_path;
 use vespera_file_ops::io::root::{AsHandle, FileKind, status_of};
 use vespera_file_ops::io::strategy::{Strategy, Thresholds};
-use vespera_file_ops::scan::{Operation, ScanOptions, ScanRequest, SourceSpec, collect};
+use vespera_file_ops::scan::{DescribeOptions, Operation, ScanOptions, ScanRequest, SourceSpec, collect};
 use vespera_file_ops::search::pattern::{PatternOptions, Patterns};
 use vespera_file_ops::search::text::{Hit, HitSink, SearchOptions, TextSearcher};
 use vespera_file_ops::search::walk::EntryPath;
@@ -41,7 +41,7 @@ fn walk(c: &mut Criterion) {
     let path = of_path(root.path());
     let sources = vec![SourceSpec { path, may_be_glob: false }];
     let options = ScanOptions { sources, threads: Some(1), ..ScanOptions::default() };
-    let request = ScanRequest::new(options, Operation::Describe { blake3: false }).expect("a request");
+    let request = ScanRequest::new(options, Operation::Describe(DescribeOptions::default())).expect("a request");
     let mut group = c.benchmark_group("walk");
     group.throughput(Throughput::Elements(5_100));
     group.bench_function("all metadata", |b| b.iter(|| collect(&request, Table::Files).expect("a table")));
@@ -140,6 +140,7 @@ fn table(c: &mut Criterion) {
                         hidden: false,
                         error: None,
                         blake3: None,
+                        observed: None,
                     });
                 }
                 builder.finish().expect("a batch")

@@ -6,32 +6,28 @@
 
 mod edits;
 mod matches;
+mod opened;
 mod patience;
+mod ranges;
 mod replacement;
 mod text;
-
-use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 
 use self::edits::Edits;
+pub use self::opened::Bounds;
+use self::opened::OpenedFile;
 use self::patience::Patience;
+pub use self::ranges::{Applied, FileEdits, RangeEdit, Searched, apply_edits};
 use self::replacement::Replacement;
-use crate::error::{Error, ErrorKind, Result};
-use crate::io::content::{ContentReader, Stopped};
+use crate::error::{Error, Result};
+use crate::io::content::Stopped;
 use crate::io::decode::EncodingChoice;
 use crate::io::hash::Blake3;
-use crate::io::root::{AsHandle, FileStatus, Handle, Root, is_known_disk, status_of};
-use crate::io::strategy::Thresholds;
-use crate::io::write::target::Target;
-use crate::io::write::{self, Expected, Observed, WriteOptions, holds_other};
+use crate::io::root::Root;
+use crate::io::write::WriteOptions;
 use crate::search::pattern::{PatternOptions, Patterns};
 use crate::table::edits::EditsBuilder;
-
-/// How often a file that changes is read before it is given up.
-const TRIES: usize = 4;
-/// Less than that is hashed slower, and more is not faster.
-const HASHED_AT_ONCE: usize = 1 << 20;
 
 /// What to replace with what.
 #[derive(Debug, Clone)]
@@ -95,24 +91,10 @@ pub fn replace_in_file(
     options: &EditOptions,
     stopped: Stopped<'_>,
 ) -> Result<RecordBatch> {
-    let target = Target::find(root, path, options.write.follow_symlinks)?;
-    if target.entry().is_none() {
-        // The system says it with its own number.
-        let missing = target.open_content().err().unwrap_or(std::io::ErrorKind::NotFound.into());
-        return Err(Error::io("open", path, missing));
-    }
-    // Before it is opened, because opening a device can do something.
-    target.refuse_other_kinds()?;
-    if !options.dry_run {
-        target.refuse_unfit(false, options.write.break_hard_links)?;
-    }
-    let Source { raw, file, status, asked } = Source::read(&target, stopped)?;
+    let bounds = Bounds { expected: options.expected, dry_run: options.dry_run, write: options.write };
+    let file = OpenedFile::open(root, path, &bounds, stopped)?;
     let mut patience = Patience::new(stopped);
-    let hash = hash_of(&raw, &mut patience).map_err(|error| error.with_path(path))?;
-    if let Some(expected) = options.expected.filter(|expected| *expected != hash) {
-        return Err(holds_other(path, &hash, &expected));
-    }
-    let edits = Edits::find(&raw, rules, options, &mut patience).map_err(|error| error.with_path(path))?;
+    let edits = Edits::find(&file.raw, rules, options, &mut patience).map_err(|error| error.with_path(path))?;
     // Before anything is written: a table that could not be built would hide that it was.
     let mut table = EditsBuilder::default();
     for edit in edits.iter() {
@@ -120,48 +102,6 @@ pub fn replace_in_file(
         table.push(edit.start, edit.end, &edit.matched, &edit.replacement);
     }
     let table = table.finish()?;
-    if !options.dry_run && edits.differs() {
-        let options = WriteOptions { expected: options.expected.map(Expected::Content), ..options.write };
-        write::replace(&target, &edits, Some(&Observed::new(hash, file, status, asked)), &options, stopped)?;
-    }
+    file.write(&edits, &bounds, stopped)?;
     Ok(table)
-}
-
-fn hash_of(raw: &[u8], patience: &mut Patience<'_>) -> Result<Blake3> {
-    let mut hasher = blake3::Hasher::new();
-    for piece in raw.chunks(HASHED_AT_ONCE) {
-        patience.spend(piece.len())?;
-        hasher.update(piece);
-    }
-    Ok(*hasher.finalize().as_bytes())
-}
-
-/// A file's content, and the file that it was read from.
-struct Source {
-    raw: Vec<u8>,
-    file: Handle,
-    status: FileStatus,
-    asked: SystemTime,
-}
-
-impl Source {
-    fn read(target: &Target, stopped: Stopped<'_>) -> Result<Self> {
-        let path = target.path();
-        let mut reader = ContentReader::new(Thresholds::default());
-        for _ in 0..TRIES {
-            let file = target.open_content().map_err(|error| Error::io("open", path, error))?;
-            let asked = SystemTime::now();
-            let status = status_of(file.as_handle()).map_err(|error| Error::io("describe", path, error))?;
-            let read = reader.read_all(file.as_handle(), is_known_disk(file.as_handle()), stopped);
-            let (raw, report) = read.map_err(|error| Error::io("read", path, error))?;
-            if stopped() {
-                return Err(Error::new(ErrorKind::Cancelled, "cancelled; nothing was written").with_path(path));
-            }
-            if !report.changed {
-                return Ok(Self { raw, file, status, asked });
-            }
-        }
-        let text = format!("the file changed each of the {TRIES} times it was read; try again when its writer is done");
-        Err(Error::new(ErrorKind::Changed, text).with_path(path))
-    }
 }

@@ -9,15 +9,24 @@
 //! - [`table`]: rows become Arrow.
 //! - [`edit`]: matches in a file are replaced.
 //! - [`scan`]: the one pipeline: walk, read, operate, table.
+//! - [`pool`]: the threads for work that is no walk.
+//! - [`columns`]: a column of paths becomes a column of what lies there.
+//! - [`bulk`]: the rows of a frame become files.
 //! - [`sweep`]: what killed writers left behind is removed.
 //! - `watch`: what changes in a tree; it looks with the walk and under the options of the scans, so it stands below
 //!   them.
 //! - `python`: the Python face (feature `python`).
+//! - `expr`: columns on demand as expressions of Polars (feature `polars`).
 
+pub mod bulk;
+pub mod columns;
 pub mod edit;
 pub mod error;
+#[cfg(feature = "polars")]
+mod expr;
 pub mod fail_point;
 pub mod io;
+pub mod pool;
 #[cfg(feature = "python")]
 mod python;
 pub mod scan;

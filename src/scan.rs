@@ -7,11 +7,12 @@
 //! Rows of a table do not depend on the number of threads. Results that wait to leave are bounded in bytes; a worker
 //! with more than that waits, unless its span is the one that leaves next.
 
-mod control;
+pub(crate) mod control;
 mod crew;
 mod describe;
 mod exact_limit;
-mod hit_rows;
+pub(crate) mod file_search;
+pub(crate) mod hit_rows;
 mod neglect;
 mod options;
 mod read_text;
@@ -23,7 +24,7 @@ mod signal;
 mod source;
 mod summary;
 mod thread_counts;
-mod worker;
+pub(crate) mod worker;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,7 +33,9 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 
 pub use control::{CancelToken, Reach};
-pub use options::{BinaryFiles, Operation, ScanOptions, SearchOptions, SourceSpec};
+pub(crate) use describe::is_hidden;
+pub use options::{BinaryFiles, DescribeOptions, MAX_LINE_BYTES, Operation, ScanOptions, SearchOptions, SourceSpec};
+pub(crate) use read_text::BINARY_HEAD;
 pub use source::{Sources, normalised};
 pub use summary::Summary;
 pub use worker::MaskRequest;

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::content::Stopped;
 use crate::io::root::{FileStatus, Root};
 use crate::io::write::temp::{NAMES, Swept, remove_abandoned};
-use crate::scan::{Operation, ScanOptions, ScanRequest, Selection, SourceSpec, Step};
+use crate::scan::{DescribeOptions, Operation, ScanOptions, ScanRequest, Selection, SourceSpec, Step};
 use crate::search::FilterOptions;
 use crate::table::{Layout, Table};
 
@@ -42,7 +42,7 @@ pub fn sweep_temp_files(
         within: within.clone(),
         ..ScanOptions::default()
     };
-    let request = ScanRequest::new(options, Operation::Describe { blake3: false })?;
+    let request = ScanRequest::new(options, Operation::Describe(DescribeOptions::default()))?;
     let columns = ["path", "path_bytes", "kind", "error"].map(str::to_owned);
     let projection = request.projection(Table::Files, Layout::default()).narrowed(&columns)?;
     let mut scan = request.start(&Selection { tables: vec![projection], n_rows: None, mask_columns: None })?;

@@ -34,7 +34,7 @@ use std::time::Duration;
 pub use mailbox::WatchStep;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::scan::{CancelToken, Operation, ScanOptions, ScanRequest};
+use crate::scan::{CancelToken, DescribeOptions, Operation, ScanOptions, ScanRequest};
 use mailbox::Mailbox;
 use observer::Observer;
 use roots::Request;
@@ -74,7 +74,7 @@ impl Watch {
         if asked.debounce > LONGEST_DEBOUNCE {
             return Err(Error::argument("debounce", "expected a number of seconds of at most a day, 86400"));
         }
-        ScanRequest::new(asked.scan.clone(), Operation::Describe { blake3: false })?;
+        ScanRequest::new(asked.scan.clone(), Operation::Describe(DescribeOptions::default()))?;
         let mailbox = Arc::new(Mailbox::new()?);
         let request = Request::new(&asked.scan)?;
         let mut observer = Observer::new(asked, request, Arc::clone(&mailbox))?;

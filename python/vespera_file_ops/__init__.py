@@ -17,10 +17,15 @@ from typing import TYPE_CHECKING
 
 # Imported now, because it notes which process this is.
 from . import forks as _forks
+from . import namespaces as _namespaces
 
 if TYPE_CHECKING:
+    from . import expr as expr
     from ._core import CancelToken, Root
     from ._core import __version__ as __version__
+    from .bulk import apply_edits, write_files
+    from .differences import diff_trees
+    from .display import show
     from .edits import replace_in_file
     from .errors import (
         AccessDeniedError,
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
     from .scan import scan_coverage, scan_files, scan_hits
     from .searches import search, search_files, search_text
     from .streams import stream_coverage, stream_files, stream_hits
+    from .summaries import HitsSummary, summarize_hits
     from .watching import Watcher, watch
     from .writes import WriteResult, append_file, sweep_temp_files, write_file_atomic
 
@@ -62,6 +68,7 @@ __all__ = [
     "DecodeError",
     "FileSystemError",
     "ForkedProcessError",
+    "HitsSummary",
     "IncompleteSearchWarning",
     "InternalError",
     "LimitError",
@@ -75,8 +82,11 @@ __all__ = [
     "Watcher",
     "WriteResult",
     "append_file",
+    "apply_edits",
     "compute_file_hash",
+    "diff_trees",
     "explain",
+    "expr",
     "get_file_info",
     "glob_files",
     "list_directory",
@@ -91,24 +101,30 @@ __all__ = [
     "search",
     "search_files",
     "search_text",
+    "show",
     "stream_coverage",
     "stream_files",
     "stream_hits",
+    "summarize_hits",
     "sweep_temp_files",
     "watch",
     "write_file_atomic",
+    "write_files",
 ]
 
 # Where each name comes from. Errors are found without a table: they all come from one module.
 _HOMES = {
-    "__version__": "_core",
     "CancelToken": "_core",
+    "HitsSummary": "summaries",
     "Root": "_core",
     "SearchResult": "result",
     "Watcher": "watching",
     "WriteResult": "writes",
+    "__version__": "_core",
     "append_file": "writes",
+    "apply_edits": "bulk",
     "compute_file_hash": "files",
+    "diff_trees": "differences",
     "explain": "explanation",
     "get_file_info": "listing",
     "glob_files": "listing",
@@ -124,18 +140,23 @@ _HOMES = {
     "search": "searches",
     "search_files": "searches",
     "search_text": "searches",
+    "show": "display",
     "stream_coverage": "streams",
     "stream_files": "streams",
     "stream_hits": "streams",
-    "watch": "watching",
+    "summarize_hits": "summaries",
     "sweep_temp_files": "writes",
+    "watch": "watching",
     "write_file_atomic": "writes",
+    "write_files": "bulk",
 }
 
 
 def __getattr__(name: str) -> object:
     if name != "__version__" and name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "expr":
+        return import_module(".expr", __name__)
     value = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
     # Found once, it is an ordinary attribute.
     globals()[name] = value
@@ -146,4 +167,6 @@ def __dir__() -> list[str]:
     return sorted([*__all__, "__doc__", "__name__", "__path__"])
 
 
-del _forks
+_namespaces.register()
+
+del _forks, _namespaces

@@ -221,6 +221,26 @@ def sweep_temp_files(root: bytes, *, older_than: float, within: Root | None, can
 def replace_in_file(path: bytes, options: dict[str, object]) -> Batches:
     """Replace the matches of patterns in a file: the edits table."""
 
+def write_files(
+    files: list[tuple[bytes, str | bytes, str | None]],
+    *,
+    durable: bool,
+    within: Root | None,
+    cancel: CancelToken | None,
+) -> list[tuple[str, str | None, str | None, str | None]]:
+    """Give files new contents (path, content, expected hash): status, hash, error and nothing of each."""
+
+def edit_files(
+    files: list[tuple[bytes, tuple[object, ...], list[tuple[object, ...]]]],
+    *,
+    dry_run: bool,
+    durable: bool,
+    within: Root | None,
+    cancel: CancelToken | None,
+) -> list[tuple[str, str | None, str | None, str | None]]:
+    """Apply the edits of files (path; expected hash, size, time and its step; start, end, text and what stood there of
+    each edit): status, hash, error and, in a dry run, a diff of each."""
+
 def without_dots(path: bytes, *, within: Root | None) -> bytes:
     """A path from its root without any `..` but those at its start, taken out as the system goes up."""
 

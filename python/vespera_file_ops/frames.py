@@ -58,10 +58,12 @@ def lazy_frame(request: ScanRequest, observer: Callable[[Summary], None] | None 
     return register_io_source(source, schema=schema, is_pure=True, explain_name=f"vespera_file_ops {request.table}")
 
 
-def collect(request: ScanRequest, *tables: str, progress: bool = False) -> tuple[list[pl.DataFrame], Summary]:
-    """Run a request to its end: the named tables whole, and what the scan counted."""
+def collect(
+    request: ScanRequest, *tables: str, columns: dict[str, list[str]] | None = None, progress: bool = False
+) -> tuple[list[pl.DataFrame], Summary]:
+    """Run a request to its end: the named tables, whole or with these columns alone, and what the scan counted."""
     ensure_not_forked()
-    scan = request.build().open()
+    scan = request.build().open(columns=columns)
     try:
         with ProgressBar(request.table, enabled=progress) as bar:
             while not scan.advance(_GATHER_SECONDS):

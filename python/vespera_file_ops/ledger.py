@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["Summary", "incomplete_text", "ledger_text"]
+__all__ = ["Summary", "counted", "incomplete_text", "ledger_text"]
 
 Summary = Mapping[str, "int | bool | float"]
 """What a finished scan counted: files by status (`found`, `searched`, `binary`, `too_large`, `unreadable`, `vanished`,
@@ -28,11 +28,15 @@ _STATUSES = {
 }
 
 
+def counted(count: float, one: str, several: str | None = None) -> str:
+    """A number of things: `1 hit`, `2 hits`, `3 entries`."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
 def ledger_text(summary: Summary) -> str:
     """One line, such as `found 120 = searched 110 + binary 8 + unreadable 2; 31 hits`."""
     parts = [f"{status} {summary[status]}" for status in _STATUSES if status == "searched" or summary.get(status)]
-    hits = summary["hits"]
-    text = f"found {summary['found']} = {' + '.join(parts)}; {hits} {'hit' if hits == 1 else 'hits'}"
+    text = f"found {summary['found']} = {' + '.join(parts)}; {counted(summary['hits'], 'hit')}"
     left_out = [f"{summary[status]} {status}" for status in ("ignored", "hidden") if summary.get(status)]
     return f"{text}; left out by rule: {', '.join(left_out)}" if left_out else text
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CoverageOptions",
+    "DiffOptions",
     "FilesOptions",
     "HitsOptions",
     "SearchOptions",
@@ -67,10 +68,17 @@ class WalkOptions(FilterOptions, total=False):
     time_limit: float | None
 
 
+class DiffOptions(FilterOptions, total=False):
+    """The options of a comparison of trees: what is compared, and by how many workers."""
+
+    threads: int | None
+
+
 class FilesOptions(WalkOptions, total=False):
     """The options of a scan of entries."""
 
     blake3: bool
+    observed: bool
 
 
 class SearchOptions(WalkOptions, total=False):
@@ -146,6 +154,7 @@ _WATCH: dict[str, Option] = {
 }
 _FILES: dict[str, Option] = {
     "blake3": Option(False, "bool", "add the column `blake3`: the hash of a regular file's content, in hexadecimal"),
+    "observed": Option(False, "bool", "add the column `observed`: when the scan began, for `diff_trees` later"),
 }
 _SEARCH: dict[str, Option] = {
     "fixed_strings": Option(False, "bool", "patterns are plain text, not regular expressions"),
@@ -174,6 +183,7 @@ _COVERAGE: dict[str, Option] = {
 FILES = {**_WALK, **_FILES}
 HITS = {**_SEARCH, **_HITS, **_WALK}
 WATCH = {**_WATCH, **_FILTER}
+DIFF = {**_FILTER, "threads": _RUN["threads"]}
 COVERAGE = {**_SEARCH, **_COVERAGE, **_WALK}
 COMPLETE = {**_SEARCH, **_HITS, **_COVERAGE, **_WALK}
 

@@ -1,7 +1,7 @@
 """The progress bar of a long call, drawn by tqdm: in a terminal as text, in a notebook as a widget.
 
-The total is not known before the walk is over, so the bar counts instead of filling: files, and beside them bytes and
-hits. tqdm is imported when the first bar is drawn.
+The total of a scan is not known before the walk is over, so its bar counts instead of filling: files, and beside them
+bytes and hits. tqdm is imported when the first bar is drawn.
 """
 
 from __future__ import annotations
@@ -24,19 +24,21 @@ class ProgressBar:
     Arguments:
         label: What stands before the count.
         enabled: False draws nothing and imports nothing.
+        total: How many files there will be, where that is known.
     """
 
-    def __init__(self, label: str, *, enabled: bool) -> None:
+    def __init__(self, label: str, *, enabled: bool, total: int | None = None) -> None:
         self._bar = None
         if enabled:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(desc=label, unit=" files", unit_scale=True)
+            self._bar = tqdm(desc=label, total=total, unit=" files", unit_scale=True)
 
     def update(self, counted: Mapping[str, int]) -> None:
-        """Show what the scan has counted so far: `files`, `bytes` and `hits`."""
+        """Show what was counted so far: `files`, and `bytes` and `hits` where they are."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"{byte_text(counted['bytes'])}, {counted['hits']} hits", refresh=False)
+            if "bytes" in counted:
+                self._bar.set_postfix_str(f"{byte_text(counted['bytes'])}, {counted['hits']} hits", refresh=False)
             self._bar.update(counted["files"] - self._bar.n)
 
     def __enter__(self) -> Self:

@@ -49,6 +49,7 @@ FILES = (
     Column("strategy", "String", "how its content would be read: buffered, mmap or stream; null without content"),
     Column("error", "String", "why the entry could not be described or entered; null if it could"),
     Column("blake3", "String", "the content's hash in hexadecimal, of regular files", "blake3"),
+    Column("observed", "Datetime", "when the scan began; null for what it did not reach", "observed"),
 )
 
 HITS = (
@@ -91,6 +92,17 @@ COVERAGE = (
     Column("strategy", "String", "how it was read: buffered, mmap or stream"),
     Column("excluded_by", "String", "the rule that left it out: file, line and text"),
     Column("error", "String", "what went wrong, or where it was cut"),
+)
+
+DIFFERENCES = (
+    *_PATH,
+    Column("old_path", "String", "the path before, of what was renamed"),
+    Column("status", "String", "added, removed, modified, touched, renamed, unchanged or unknown"),
+    Column("kind", "String", "as in the files table; of what was removed, what it was"),
+    Column("size", "Int64", "bytes; of what was removed, when it was saved"),
+    Column("modified", "Datetime", "when the content changed; likewise"),
+    Column("blake3", "String", "the content's hash, where the saved table or this comparison knows it"),
+    Column("error", "String", "why it could not be compared"),
 )
 
 EVENTS = (

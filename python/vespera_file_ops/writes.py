@@ -123,7 +123,7 @@ def write_file_atomic(
             cancel=cancel,
         )
     except TypeError:
-        _name_wrong_type(
+        ensure_types(
             cancel,
             {"durable": durable, "follow_symlinks": follow_symlinks, "break_hard_links": break_hard_links},
             {"expected_blake3": expected_blake3},
@@ -192,7 +192,7 @@ def append_file(
             cancel=cancel,
         )
     except TypeError:
-        _name_wrong_type(cancel, {"durable": durable, "follow_symlinks": follow_symlinks}, {})
+        ensure_types(cancel, {"durable": durable, "follow_symlinks": follow_symlinks}, {})
         raise
     return WriteResult(os.fsdecode(path), written, blake3, durable)
 
@@ -247,7 +247,7 @@ def sweep_temp_files(
             encode_path("root", root), older_than=older_than, within=encode_within(within), cancel=cancel
         )
     except TypeError:
-        _name_wrong_type(cancel, {}, {})
+        ensure_types(cancel, {}, {})
         raise
     return [os.fsdecode(path) for path in removed]
 
@@ -273,8 +273,11 @@ def _mode(mode: object) -> int:
     return mode
 
 
-def _name_wrong_type(cancel: object, flags: dict[str, object], texts: dict[str, object]) -> None:
-    """Name the argument whose type the core did not take. Asked only then: checking takes longer than a small write."""
+def ensure_types(cancel: object, flags: dict[str, object], texts: dict[str, object]) -> None:
+    """Name the argument that has not the type that it must have.
+
+    A single write asks only when the core has refused an argument: checking takes longer than a small write.
+    """
     for name, value in flags.items():
         if not isinstance(value, bool):
             raise TypeError(f"{name}: expected True or False, got {type(value).__name__} {value!r}") from None

@@ -7,7 +7,8 @@ use grep_matcher::Captures;
 
 use super::matches::{Found, Matches};
 use super::patience::Patience;
-use super::replacement::EncodedReplacement;
+use super::ranges::RangeEdit;
+use super::replacement::{EncodedReplacement, no_such_character};
 use super::text::{Text, decoded};
 use super::{EditOptions, Rules};
 use crate::error::{Error, ErrorKind, Result};
@@ -73,6 +74,60 @@ impl<'r> Edits<'r> {
             edits.refuse_another_text(patience)?;
         }
         Ok(edits)
+    }
+
+    /// The edits of these ranges, which follow each other and lie in the file.
+    pub(super) fn of_ranges<T: AsRef<str>>(
+        raw: &'r [u8],
+        ranges: &[&RangeEdit<T>],
+        choice: EncodingChoice,
+        patience: &mut Patience<'_>,
+    ) -> Result<Self> {
+        let encoding = TextEncoding::detect(raw, choice);
+        let text = Text::of(raw, encoding, patience)?;
+        let mut edits = Self { raw, text, encoding, places: Vec::new(), new: Vec::new(), new_text: Vec::new() };
+        let mut way = edits.text.way_from_raw();
+        let mut places = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let offset = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX);
+            let place = offset(range.start)..offset(range.end);
+            patience.spend(place.len())?;
+            let text = way.text_offset(place.start, encoding)?..way.text_offset(place.end, encoding)?;
+            places.push((place, text));
+        }
+        for (range, (place, text)) in ranges.iter().zip(places) {
+            let replacement = range.replacement.as_ref();
+            edits.new.extend_from_slice(&encoding.encode(replacement).map_err(|c| no_such_character(c, encoding))?);
+            if !encoding.is_utf8() {
+                edits.new_text.extend_from_slice(replacement.as_bytes());
+            }
+            let (new_end, new_text_end) = (edits.new.len(), edits.new_text.len());
+            edits.places.push(Place { raw: place, text, new_end, new_text_end });
+        }
+        if edits.differs() {
+            edits.refuse_another_encoding(choice)?;
+            edits.refuse_another_text(patience)?;
+        }
+        Ok(edits)
+    }
+
+    /// The file's text as it was.
+    pub(super) fn text(&self) -> &[u8] {
+        self.text.bytes()
+    }
+
+    /// The file's text with what is new.
+    pub(super) fn new_content_as_text(&self) -> String {
+        let was = self.text.bytes();
+        let mut text = Vec::with_capacity(was.len());
+        let mut from = 0;
+        for (index, place) in self.places.iter().enumerate() {
+            text.extend_from_slice(&was[from..place.text.start]);
+            text.extend_from_slice(self.new_text(index));
+            from = place.text.end;
+        }
+        text.extend_from_slice(&was[from..]);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     fn find_all(&mut self, rules: &Rules, most: Option<u64>, patience: &mut Patience<'_>) -> Result<()> {

@@ -66,16 +66,18 @@ impl Replacement {
             Part::Group(group) => Ok(EncodedPart::Group(*group)),
             Part::Text(text) => match encoding.encode(text) {
                 Ok(bytes) => Ok(EncodedPart::Bytes(bytes.into_owned())),
-                Err(character) => {
-                    let number = u32::from(character);
-                    let label = encoding.label();
-                    let text = format!("the file's encoding, {label}, has no character {character:?} (U+{number:04X})");
-                    Err(Error::argument("replacement", &text))
-                }
+                Err(character) => Err(no_such_character(character, encoding)),
             },
         });
         parts.collect::<Result<_>>().map(|parts| EncodedReplacement { parts })
     }
+}
+
+/// The error of a text that a file's encoding cannot hold.
+pub(super) fn no_such_character(character: char, encoding: TextEncoding) -> Error {
+    let (number, label) = (u32::from(character), encoding.label());
+    let text = format!("the file's encoding, {label}, has no character {character:?} (U+{number:04X})");
+    Error::argument("replacement", &text)
 }
 
 enum EncodedPart {

@@ -61,6 +61,56 @@ impl<'r> Text<'r> {
     }
 }
 
+/// The way from offsets in the file to offsets in its text, in ascending order.
+pub(super) struct WayFromRaw<'t, 'r> {
+    text: &'t Text<'r>,
+    /// Where in the text it has come to.
+    at: usize,
+}
+
+impl Text<'_> {
+    /// The way from the start of the file.
+    pub(super) fn way_from_raw(&self) -> WayFromRaw<'_, '_> {
+        WayFromRaw { text: self, at: 0 }
+    }
+}
+
+impl WayFromRaw<'_, '_> {
+    /// Where the character begins in the text that begins at `raw` in the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] if none begins there.
+    pub(super) fn text_offset(&mut self, raw: usize, encoding: TextEncoding) -> Result<usize> {
+        match self.text {
+            Text::Same { body, offset } => {
+                let at = raw.checked_sub(*offset).ok_or_else(|| no_character_begins(raw, encoding))?;
+                // Bytes that are no text are cut anywhere.
+                let follows = |at: usize| body.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
+                let start = (at.saturating_sub(3)..at).rev().find(|&at| !follows(at)).unwrap_or(at);
+                let is_cut = follows(at)
+                    && body[start..].utf8_chunks().next().is_some_and(|chunk| {
+                        chunk.valid().chars().next().is_some_and(|first| first.len_utf8() > at - start)
+                    });
+                if is_cut { Err(no_character_begins(raw, encoding)) } else { Ok(at) }
+            }
+            Text::Decoded(text) => {
+                let is_before = |at: usize| text.raw_offset(at) < raw as u64;
+                while self.at < text.text().len() && (text.boundary(self.at).is_none() || is_before(self.at)) {
+                    self.at += 1;
+                }
+                let is_there = text.raw_offset(self.at) == raw as u64;
+                if is_there { Ok(self.at) } else { Err(no_character_begins(raw, encoding)) }
+            }
+        }
+    }
+}
+
+fn no_character_begins(raw: usize, encoding: TextEncoding) -> Error {
+    let label = encoding.label();
+    let text = format!("start_byte, end_byte: no character of {label} begins at byte {raw}; search the file again");
+    Error::new(ErrorKind::Argument, text)
+}
+
 /// The text of a file's body, which comes in parts.
 pub(super) fn decoded<'p>(
     parts: impl Iterator<Item = &'p [u8]>,

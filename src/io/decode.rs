@@ -91,6 +91,12 @@ impl TextEncoding {
         self.encoding == UTF_8
     }
 
+    /// Whether a character is two bytes or four.
+    #[must_use]
+    pub fn is_utf16(&self) -> bool {
+        self.width() == Width::Utf16
+    }
+
     fn width(&self) -> Width {
         match self.encoding {
             encoding if encoding == UTF_8 => Width::Same,

@@ -13,14 +13,23 @@ use crate::error::{Error, ErrorKind, Result};
 /// How often a file that changes is read before it is given up.
 const TRIES: usize = 4;
 
+/// Refuses what the system would take for something else.
+///
+/// # Errors
+/// [`ErrorKind::Argument`] for an empty path, and for one that holds a NUL byte.
+pub fn ensure_path(path: &[u8]) -> Result<()> {
+    if path.is_empty() || path.contains(&0) {
+        return Err(Error::argument("path", "expected a path, got an empty one or one that holds a NUL byte"));
+    }
+    Ok(())
+}
+
 /// Opens a regular file by a path from `root`; links are followed as far as that lets them.
 ///
 /// # Errors
 /// The system's, and an argument error for what has no content (a folder) or must not be opened (a pipe, a device).
 pub fn open_regular(root: &Root, path: &[u8]) -> Result<Handle> {
-    if path.is_empty() || path.contains(&0) {
-        return Err(Error::argument("path", "expected a path, got an empty one or one that holds a NUL byte"));
-    }
+    ensure_path(path)?;
     // Described before it is opened, because opening a device can do something.
     let before = root.status(path, true).map_err(|error| Error::io("open", path, error))?;
     refuse_unless_file(before.kind, path)?;
@@ -47,7 +56,14 @@ fn refuse_unless_file(kind: FileKind, path: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`open_regular`]; `Changed` if it changes every time it is read, `Cancelled` if `stopped` says so.
 pub fn read_file(root: &Root, path: &[u8], thresholds: Thresholds, stopped: Stopped<'_>) -> Result<Vec<u8>> {
-    let mut reader = ContentReader::new(thresholds);
+    read_file_with(&mut ContentReader::new(thresholds), root, path, stopped)
+}
+
+/// The same, with a reader whose buffers are used again.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_file_with(reader: &mut ContentReader, root: &Root, path: &[u8], stopped: Stopped<'_>) -> Result<Vec<u8>> {
     let file = open_regular(root, path)?;
     let short_read_is_end = is_known_disk(file.as_handle());
     for _ in 0..TRIES {

@@ -29,10 +29,10 @@ use crate::table::lines;
 /// Run `work` without the interpreter, and end it when a signal or the token says so.
 ///
 /// Signals can only be looked at on the thread that holds the interpreter, so the work is done by another one.
-fn interruptible<T: Send>(
+pub fn interruptible<T: Send>(
     py: Python<'_>,
     cancel: Option<PyCancelToken>,
-    work: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send,
+    work: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> Result<T> + Send,
 ) -> PyResult<T> {
     let cancel = cancel.map(|token| token.0).unwrap_or_default();
     let interrupted = CancelToken::default();
@@ -83,7 +83,7 @@ fn run<T: Send>(
         let token = cancel.map(|token| token.0).unwrap_or_default();
         return py.detach(|| work(&|| token.is_cancelled())).map_err(|error| raised(&error));
     }
-    interruptible(py, cancel, work)
+    interruptible(py, cancel, |stopped| work(&|| stopped()))
 }
 
 /// The content of a file.

@@ -4,6 +4,7 @@
 //! Python; this side validates, runs the pipeline, and raises the exceptions that Python defines.
 
 mod ascii_string;
+mod bulk;
 mod capsule;
 mod edits;
 mod errors;
@@ -65,6 +66,8 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(writes::append_file, module)?)?;
     module.add_function(wrap_pyfunction!(writes::sweep_temp_files, module)?)?;
     module.add_function(wrap_pyfunction!(edits::replace_in_file, module)?)?;
+    module.add_function(wrap_pyfunction!(bulk::write_files, module)?)?;
+    module.add_function(wrap_pyfunction!(bulk::edit_files, module)?)?;
     module.add_function(wrap_pyfunction!(root::without_dots, module)?)?;
     module.add_function(wrap_pyfunction!(files::counters, module)?)?;
     module.add_function(wrap_pyfunction!(files::fail_once, module)?)?;

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::io::decode::EncodingChoice;
 use crate::io::root::Root;
 use crate::io::strategy::{Strategy, Thresholds};
-use crate::scan::{BinaryFiles, CancelToken, ScanOptions, SearchOptions, SourceSpec};
+use crate::scan::{BinaryFiles, CancelToken, MAX_LINE_BYTES, ScanOptions, SearchOptions, SourceSpec};
 use crate::search::FilterOptions;
 use crate::search::pattern::{CaseMatching, PatternOptions};
 
@@ -228,7 +228,7 @@ impl<'py> Arguments<'_, 'py> {
             raw_bytes: self.flag("raw_bytes", false)?,
             max_hits: self.count("max_hits", 1)?,
             max_hits_per_file: self.count("max_hits_per_file", 1)?,
-            max_line_bytes: self.count("max_line_bytes", 1)?.map_or(65_536, as_size),
+            max_line_bytes: self.count("max_line_bytes", 1)?.map_or(MAX_LINE_BYTES, as_size),
         })
     }
 

@@ -13,7 +13,7 @@ use super::reminder::remind_polars;
 use super::running::PyScan;
 use super::stream::{PyBatch, PyTableStream};
 use crate::error::Error;
-use crate::scan::{Operation, ScanRequest, Selection};
+use crate::scan::{DescribeOptions, Operation, ScanRequest, Selection};
 use crate::table::{Layout, Projection, Table, TimeUnit};
 
 /// A validated scan of one table, or of hits and coverage together.
@@ -72,7 +72,8 @@ impl PyRequest {
                 }
             };
             let operation = if tables == [Table::Files] {
-                Operation::Describe { blake3: arguments.flag("blake3", false)? }
+                let (blake3, observed) = (arguments.flag("blake3", false)?, arguments.flag("observed", false)?);
+                Operation::Describe(DescribeOptions { blake3, observed })
             } else {
                 Operation::Search(Box::new(arguments.search_options()?))
             };

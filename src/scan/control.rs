@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::io::root::TimeSpec;
+
 /// A flag that any thread may set to stop the scans that hold it.
 #[derive(Debug, Clone, Default)]
 pub struct CancelToken(Arc<AtomicBool>);
@@ -41,6 +43,8 @@ pub struct Control {
     deadline: Option<Instant>,
     cancel: CancelToken,
     hits_left: AtomicU64,
+    /// When it began, by the clock that file systems take their times from.
+    pub began: TimeSpec,
     /// Files worked on so far, for progress.
     pub files: AtomicU64,
     /// Bytes read so far, for progress.
@@ -58,6 +62,7 @@ impl Control {
             // A limit too far away to be an instant is no limit.
             deadline: time_limit.and_then(|limit| Instant::now().checked_add(limit)),
             cancel,
+            began: TimeSpec::now(),
             hits_left: AtomicU64::new(max_hits.unwrap_or(u64::MAX)),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),

@@ -52,6 +52,7 @@ impl DescribeOperation {
             hidden: is_hidden(path.name),
             error: Some("not reached: the scan was stopped before it"),
             blake3: None,
+            observed: None,
         });
         self.flush_if_full(outbox)
     }
@@ -74,7 +75,8 @@ impl DescribeOperation {
     }
 }
 
-fn is_hidden(name: &[u8]) -> bool {
+/// Whether a name is hidden.
+pub(crate) fn is_hidden(name: &[u8]) -> bool {
     name.first() == Some(&b'.') && name != b"." && name != b".."
 }
 
@@ -151,6 +153,7 @@ impl Operate for DescribeOperation {
             hidden: is_hidden(path.name),
             error: error.as_deref(),
             blake3: hash.as_deref(),
+            observed: Some(control.began),
         });
         self.flush_if_full(outbox)
     }
@@ -181,6 +184,7 @@ pub fn describe_for_mask(projection: &Projection, thresholds: Thresholds, follow
                     hidden: is_hidden(item.listing.path(item.entry).name),
                     error: None,
                     blake3: None,
+                    observed: None,
                 });
                 ControlFlow::Continue(())
             },

@@ -38,6 +38,11 @@ impl HitRows {
         Self { builder, needs_status, most_rows: FIRST_ROWS }
     }
 
+    /// The same for rows that are wanted all at once.
+    pub fn undivided(builder: HitsBuilder) -> Self {
+        Self { builder, needs_status: false, most_rows: usize::MAX }
+    }
+
     fn is_full(&self, limit: BatchLimit) -> bool {
         BatchLimit { rows: self.most_rows.min(limit.rows), ..limit }
             .is_reached(self.builder.rows(), self.builder.bytes())

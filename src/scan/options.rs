@@ -101,6 +101,9 @@ pub enum BinaryFiles {
     Search,
 }
 
+/// A longer line is cut around its match, unless the caller says otherwise.
+pub const MAX_LINE_BYTES: usize = 65_536;
+
 /// What to look for in the files, and what to tell of it.
 #[derive(Debug, Clone)]
 pub struct SearchOptions {
@@ -144,14 +147,29 @@ impl SearchOptions {
     }
 }
 
+/// What a description of entries holds beside the columns that it always has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DescribeOptions {
+    /// The BLAKE3 hash of each file's content.
+    pub blake3: bool,
+    /// When the scan began, so that a later look knows which times to trust.
+    pub observed: bool,
+}
+
+impl DescribeOptions {
+    /// The optional columns that these options bring.
+    #[must_use]
+    pub fn asked_columns(self) -> Vec<&'static str> {
+        let asked = [(self.blake3, "blake3"), (self.observed, "observed")];
+        asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, name)| name).collect()
+    }
+}
+
 /// What is done with the files that the walk finds.
 #[derive(Debug, Clone)]
 pub enum Operation {
     /// Describe them: the files table.
-    Describe {
-        /// With the BLAKE3 hash of each file's content.
-        blake3: bool,
-    },
+    Describe(DescribeOptions),
     /// Search them: the hits table, the coverage table, or both from one pass.
     Search(Box<SearchOptions>),
 }

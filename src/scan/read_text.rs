@@ -19,7 +19,7 @@ use crate::search::text::{HitSink, SearchOptions as TextOptions, TextSearcher};
 use crate::search::window::{Window, WindowOptions, Windows};
 
 /// A NUL in so many first bytes says that the file is binary.
-const BINARY_HEAD: usize = 64 << 10;
+pub(crate) const BINARY_HEAD: usize = 64 << 10;
 
 /// What was learned of a file's text.
 #[derive(Debug, Clone, Copy, Default)]

@@ -58,7 +58,7 @@ impl ScanRequest {
             return Err(Error::argument("max_depth", "expected at least 1 (what lies directly in the source), got 0"));
         }
         let patterns = match &operation {
-            Operation::Describe { .. } => None,
+            Operation::Describe(_) => None,
             Operation::Search(search) => Some(Arc::new(Patterns::compile(&search.patterns)?)),
         };
         Sources::resolve(&options)?;
@@ -69,7 +69,7 @@ impl ScanRequest {
     #[must_use]
     pub fn tables(&self) -> &'static [Table] {
         match self.operation {
-            Operation::Describe { .. } => &[Table::Files],
+            Operation::Describe(_) => &[Table::Files],
             Operation::Search(_) => &[Table::Hits, Table::Coverage],
         }
     }
@@ -78,8 +78,7 @@ impl ScanRequest {
     #[must_use]
     pub fn projection(&self, table: Table, layout: Layout) -> Projection {
         match &self.operation {
-            Operation::Describe { blake3: true } => Projection::all(table, &["blake3"], layout),
-            Operation::Describe { blake3: false } => Projection::all(table, &[], layout),
+            Operation::Describe(describe) => Projection::all(table, &describe.asked_columns(), layout),
             Operation::Search(search) => Projection::all(table, &search.asked_columns(), layout),
         }
     }
@@ -97,7 +96,7 @@ impl ScanRequest {
                 let head = if keeps_coverage { None } else { selection.n_rows };
                 [search.max_hits, head].into_iter().flatten().min()
             }
-            Operation::Describe { .. } => None,
+            Operation::Describe(_) => None,
         };
         let control = Control::new(self.options.time_limit, self.options.cancel.clone(), max_hits);
         // Which files a limit cut is only known in order, so the ledger of a limited search is kept in order.
@@ -127,15 +126,15 @@ impl ScanRequest {
 
     fn bounds(&self) -> Bounds {
         match self.operation {
-            Operation::Describe { blake3: false } => Bounds { most_span: DESCRIBED_SPAN, ..BOUNDS },
+            Operation::Describe(describe) if !describe.blake3 => Bounds { most_span: DESCRIBED_SPAN, ..BOUNDS },
             _ => BOUNDS,
         }
     }
 
     fn walk_options(&self, selection: &Selection) -> WalkOptions {
-        let describes = matches!(self.operation, Operation::Describe { .. });
+        let describes = matches!(self.operation, Operation::Describe(_));
         let needs_status = selection.tables.iter().any(Projection::needs_status);
-        let hashes = matches!(self.operation, Operation::Describe { blake3: true });
+        let hashes = matches!(self.operation, Operation::Describe(describe) if describe.blake3);
         // What may be left out, or not be reached, is described when its turn comes, and a file that is hashed then, so
         // that its row speaks of one moment.
         let describes_all = needs_status && !hashes && selection.mask_columns.is_none() && selection.n_rows.is_none();

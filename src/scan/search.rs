@@ -6,16 +6,14 @@ use std::sync::atomic::Ordering;
 
 use super::control::{Control, Reach};
 use super::describe::status_of_entry;
-use super::hit_rows::{FileHits, HitRows, HitTarget, SearchedFile};
-use super::options::{BinaryFiles, ScanOptions, SearchOptions};
-use super::read_text::{TextOutcome, TextReader};
-use super::share::SharedSearch;
+use super::file_search::{FileSearch, OpenedFile, SearchBounds, Verdict};
+use super::hit_rows::HitRows;
+use super::options::{ScanOptions, SearchOptions};
 use super::summary::Summary;
 use super::worker::{Item, Operate, Outbox, Output};
-use crate::error::{Error, ErrorKind, Result};
-use crate::io::content::ContentReader;
+use crate::error::{Error, Result};
 use crate::io::counters;
-use crate::io::root::{AsHandle, FileKind, FileStatus, HandleRef, status_of};
+use crate::io::root::{AsHandle, FileKind, status_of};
 use crate::search::pattern::Patterns;
 use crate::search::walk::{Note, Role};
 use crate::table::schema::Cost;
@@ -28,13 +26,9 @@ const MULTILINE_MOST_BYTES: u64 = 1 << 30;
 // Switches that are resolved once, so that the hot path asks nothing else.
 #[allow(clippy::struct_excessive_bools)]
 pub struct SearchOperation {
-    patterns: Arc<Patterns>,
-    options: SearchOptions,
+    search: FileSearch,
     follow: bool,
     max_file_size: Option<u64>,
-    reader: ContentReader,
-    text: TextReader,
-    hits: Option<HitRows>,
     coverage: Option<CoverageBuilder>,
     coverage_needs_status: bool,
     opens_files: bool,
@@ -42,41 +36,6 @@ pub struct SearchOperation {
     /// Only the end of the scan ends the search of a file, and no time limit.
     to_the_end: bool,
     summary: Summary,
-}
-
-/// What became of one file, for its row.
-struct Verdict {
-    status: Status,
-    error: Option<String>,
-    excluded_by: Option<String>,
-    metadata: Option<FileStatus>,
-    hits: u64,
-    matched_lines: i64,
-    bytes_searched: u64,
-    text: TextOutcome,
-    strategy: Option<&'static str>,
-}
-
-impl Verdict {
-    fn unsearched(status: Status, error: Option<String>) -> Self {
-        Self {
-            status,
-            error,
-            excluded_by: None,
-            metadata: None,
-            hits: 0,
-            matched_lines: 0,
-            bytes_searched: 0,
-            text: TextOutcome::default(),
-            strategy: None,
-        }
-    }
-
-    /// A file whose content the system does not give.
-    fn failed(error: &Error) -> Self {
-        let status = if error.kind() == ErrorKind::PathNotFound { Status::Vanished } else { Status::Unreadable };
-        Self::unsearched(status, Some(error.row_text()))
-    }
 }
 
 impl SearchOperation {
@@ -88,14 +47,11 @@ impl SearchOperation {
         hits: Option<&Projection>,
         coverage: Option<&Projection>,
     ) -> Self {
+        let rows = hits.map(|projection| HitRows::new(HitsBuilder::new(projection), projection.needs_status()));
         Self {
-            text: TextReader::new(patterns, search),
-            patterns: Arc::clone(patterns),
-            options: search.clone(),
+            search: FileSearch::new(patterns, search, scan.thresholds, rows),
             follow: scan.follow_symlinks,
             max_file_size: scan.max_file_size,
-            reader: ContentReader::new(scan.thresholds),
-            hits: hits.map(|projection| HitRows::new(HitsBuilder::new(projection), projection.needs_status())),
             coverage: coverage.map(CoverageBuilder::new),
             coverage_needs_status: coverage.is_some_and(Projection::needs_status),
             opens_files: hits.is_some() || coverage.is_some_and(|projection| projection.cost() == Cost::Content),
@@ -107,7 +63,7 @@ impl SearchOperation {
 
     fn flush(&mut self, outbox: &dyn Outbox) -> Result<ControlFlow<()>> {
         let mut output = Output { batches: Vec::new(), summary: std::mem::take(&mut self.summary) };
-        if let Some(hits) = self.hits.as_mut().filter(|hits| hits.builder.rows() > 0) {
+        if let Some(hits) = self.search.rows.as_mut().filter(|hits| hits.builder.rows() > 0) {
             output.batches.push((Table::Hits, hits.builder.finish()?));
         }
         if let Some(coverage) = self.coverage.as_mut().filter(|coverage| coverage.rows() > 0) {
@@ -156,7 +112,7 @@ impl SearchOperation {
             let error = format!("is a {}, whose content is never opened", entry.kind.as_str());
             return Some(Verdict::unsearched(Status::Unreadable, Some(error)));
         }
-        let most = match (self.max_file_size, self.options.patterns.multiline) {
+        let most = match (self.max_file_size, self.search.options.patterns.multiline) {
             (most, true) => Some(most.map_or(MULTILINE_MOST_BYTES, |most| most.min(MULTILINE_MOST_BYTES))),
             (most, false) => most,
         };
@@ -182,87 +138,20 @@ impl SearchOperation {
             Err(error) => return Ok(Verdict::failed(error)),
         };
         counters::FILES_OPENED.add(1);
-        let handle = match item.listing.open_content(item.entry, folder, self.follow || item.listing.named) {
+        let named = item.listing.named;
+        let handle = match item.listing.open_content(item.entry, folder, self.follow || named) {
             Ok(handle) => handle,
             Err(error) => return Ok(Verdict::failed(&Error::io("open", path.name, error))),
         };
-        let limit = self.options.max_hits_per_file.unwrap_or(u64::MAX).min(self.hits_left);
-        if let Some(rows) = &mut self.hits {
-            rows.builder.begin_file();
-        }
-        let mut hits = FileHits::new(limit, self.hits.as_ref().map(|rows| rows.builder.mark()));
-        let file = SearchedFile {
-            path,
-            handle: handle.as_handle(),
-            patterns: &self.patterns,
-            options: &self.options,
-            control,
-            to_the_end: self.to_the_end,
-        };
-        let stops_at_nul = self.options.binary == BinaryFiles::Stop;
-        self.text.begin_file(stops_at_nul, item.listing.named);
-        let (text, rows) = (&mut self.text, &mut self.hits);
-        let helpers = SharedSearch { patterns: &self.patterns, options: &self.options, outbox };
         let short_read_is_end = item.listing.folder.short_read_is_end;
-        let read = self.reader.read_with(Some(&helpers), handle.as_handle(), short_read_is_end, &mut |chunk| {
-            control.bytes.fetch_add((chunk.bytes.len() - chunk.repeated) as u64, Ordering::Relaxed);
-            text.search(chunk, &mut HitTarget { file, hits: &mut hits, rows: rows.as_mut(), outbox })
-        });
-        if let Some(defect) = hits.defect.take() {
-            return Err(defect);
-        }
-        let report = match read {
-            Ok(report) => report,
-            Err(error) => {
-                hits.take_back(self.hits.as_mut());
-                let mut verdict = Verdict::failed(&Error::io("read", path.name, error));
-                verdict.hits = hits.rows;
-                verdict.matched_lines = hits.matched_lines;
-                return Ok(verdict);
-            }
-        };
-        counters::BYTES_READ.add(report.bytes);
-        let outcome = self.text.outcome();
-        if hits.lost || hits.stopped || (report.changed && report.strategy == crate::io::strategy::Strategy::Mmap) {
-            hits.take_back(self.hits.as_mut());
-        }
-        let status = if hits.stopped {
-            Status::NotReached
-        } else if hits.lost || report.changed {
-            Status::Changed
-        } else if hits.limit_reached || outcome.cut_at.is_some() {
-            Status::Limit
-        } else if outcome.ends_at_nul {
-            Status::Binary
-        } else {
-            Status::Searched
-        };
-        let error = match (status, outcome.cut_at) {
-            (Status::Limit, Some(at)) => Some(format!(
-                "a line above 16 MiB, cut at byte {at}: a match that is longer than the overlap there is not found"
-            )),
-            (Status::Changed, _) => Some("changed while it was read".to_owned()),
-            _ => None,
-        };
-        let metadata = if self.coverage_needs_status { Self::status(handle.as_handle(), report.status) } else { None };
-        Ok(Verdict {
-            status,
-            error,
-            excluded_by: None,
-            metadata,
-            hits: hits.rows,
-            matched_lines: hits.matched_lines,
-            bytes_searched: if outcome.ends_at_nul { outcome.bytes_before_nul } else { report.bytes },
-            text: outcome,
-            strategy: Some(report.strategy.as_str()),
-        })
-    }
-
-    fn status(handle: HandleRef<'_>, known: Option<FileStatus>) -> Option<FileStatus> {
-        known.or_else(|| {
+        let file = OpenedFile { path, handle: handle.as_handle(), named, short_read_is_end };
+        let bounds = SearchBounds { hits: self.hits_left, control, to_the_end: self.to_the_end };
+        let mut verdict = self.search.search(file, bounds, outbox)?;
+        if self.coverage_needs_status && verdict.metadata.is_none() && verdict.strategy.is_some() {
             counters::FILES_DESCRIBED.add(1);
-            status_of(handle).ok()
-        })
+            verdict.metadata = status_of(handle.as_handle()).ok();
+        }
+        Ok(verdict)
     }
 
     fn account(&mut self, item: &Item<'_>, verdict: &mut Verdict) {

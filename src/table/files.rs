@@ -28,6 +28,8 @@ pub struct FileRow<'a> {
     pub error: Option<&'a str>,
     /// The hash of its content in hexadecimal.
     pub blake3: Option<&'a str>,
+    /// When the scan began that looked at it.
+    pub observed: Option<TimeSpec>,
 }
 
 /// Builds batches of the files table.
@@ -47,6 +49,7 @@ pub struct FilesBuilder {
     strategy: Cells,
     error: Cells,
     blake3: Cells,
+    observed: Numbers<i64>,
 }
 
 /// The columns of numbers and times, as [`numbers_of`] gives them.
@@ -97,6 +100,7 @@ impl FilesBuilder {
             strategy: Cells::new(on("strategy")),
             error: Cells::new(on("error")),
             blake3: Cells::new(on("blake3")),
+            observed: Numbers::new(on("observed")),
             projection: projection.clone(),
             thresholds,
             arena: Arena::default(),
@@ -130,6 +134,7 @@ impl FilesBuilder {
             }
         }
         self.blake3.push_text(&mut self.arena, row.blake3);
+        self.observed.push(row.observed.and_then(TimeSpec::as_nanoseconds));
         self.rows += 1;
     }
 
@@ -181,6 +186,7 @@ impl Columns for FilesBuilder {
             "strategy" => &mut self.strategy,
             "error" => &mut self.error,
             "blake3" => &mut self.blake3,
+            "observed" => &mut self.observed,
             _ => return self.paths.column(name),
         })
     }

@@ -57,8 +57,8 @@ const fn column(name: &'static str, kind: ColumnType, cost: Cost) -> ColumnSpec 
     ColumnSpec { name, kind, cost, optional: false }
 }
 
-const fn optional(name: &'static str, kind: ColumnType) -> ColumnSpec {
-    ColumnSpec { name, kind, cost: Cost::Content, optional: true }
+const fn optional(name: &'static str, kind: ColumnType, cost: Cost) -> ColumnSpec {
+    ColumnSpec { name, kind, cost, optional: true }
 }
 
 use ColumnType::{Bool, Bytes, Captures, Int, Text, TextList, Time, UInt};
@@ -87,7 +87,8 @@ static FILES: &[ColumnSpec] = &[
     column("hidden", Bool, Name),
     column("strategy", Text, Status),
     column("error", Text, Name),
-    optional("blake3", Text),
+    optional("blake3", Text, Content),
+    optional("observed", Time, Name),
 ];
 
 static HITS: &[ColumnSpec] = &[
@@ -105,11 +106,11 @@ static HITS: &[ColumnSpec] = &[
     column("line", Text, Content),
     column("line_truncated", Bool, Content),
     column("pattern", Int, Content),
-    optional("captures", Captures),
-    optional("before", TextList),
-    optional("after", TextList),
-    optional("matched_bytes", Bytes),
-    optional("line_bytes", Bytes),
+    optional("captures", Captures, Content),
+    optional("before", TextList, Content),
+    optional("after", TextList, Content),
+    optional("matched_bytes", Bytes, Content),
+    optional("line_bytes", Bytes, Content),
 ];
 
 static COVERAGE: &[ColumnSpec] = &[

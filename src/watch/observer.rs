@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 
@@ -291,7 +291,7 @@ impl Observer {
     fn batches(&self, changes: &[Change], lost: bool) -> Result<Vec<RecordBatch>> {
         let mut builder = EventsBuilder::new(&Projection::all(Table::Events, &[], Layout::default()));
         let mut batches = Vec::new();
-        let time = now();
+        let time = TimeSpec::now();
         if lost {
             for start in &self.roots.pending {
                 let folder = self.request.shown(start.origin());
@@ -336,9 +336,4 @@ impl Observer {
 /// A path that stands for itself, in front of all that is relative to it.
 fn entry_path<'a>(folder: &'a [u8], name: &'a [u8]) -> EntryPath<'a> {
     EntryPath { folder, source_bytes: folder.len(), name, folder_is_text: std::str::from_utf8(folder).is_ok() }
-}
-
-fn now() -> TimeSpec {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    TimeSpec { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos: since.subsec_nanos() }
 }

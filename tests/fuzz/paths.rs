@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use vespera_file_ops::io::root::Root;
-use vespera_file_ops::scan::{Operation, ScanOptions, SourceSpec, normalised};
+use vespera_file_ops::scan::{DescribeOptions, Operation, ScanOptions, SourceSpec, normalised};
 use vespera_file_ops::{ErrorKind, ScanRequest};
 
 /// Paths are asked for from a folder that holds a few names and links, and nothing is read.
@@ -51,7 +51,7 @@ fuzz_target!(|data: &[u8]| {
         let source = SourceSpec { path: data.to_vec(), may_be_glob };
         for sources_are_list in [false, true] {
             let options = ScanOptions { sources: vec![source.clone()], sources_are_list, ..ScanOptions::default() };
-            let asked = ScanRequest::new(options, Operation::Describe { blake3: false });
+            let asked = ScanRequest::new(options, Operation::Describe(DescribeOptions::default()));
             if let Err(error) = asked {
                 assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
             }

@@ -26,7 +26,10 @@ def statically_imported() -> dict[str, str]:
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
     return {
-        alias.name: str(node.module) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.name: str(node.module or alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
 
 
@@ -37,11 +40,12 @@ def test_all_is_what_a_type_checker_sees() -> None:
 
 def test_every_name_comes_from_the_module_that_the_type_checker_is_told() -> None:
     for name, module in statically_imported().items():
-        assert getattr(vfo, name) is getattr(import_module(f"vespera_file_ops.{module}"), name)
+        home = import_module(f"vespera_file_ops.{module}")
+        assert getattr(vfo, name) is (home if module == name else getattr(home, name))
 
 
 def test_every_public_function_of_a_module_is_public() -> None:
-    found = ("scan", "streams", "searches", "listing", "explanation")
+    found = ("scan", "streams", "searches", "listing", "explanation", "differences", "summaries", "display", "bulk")
     single = ("files", "edits", "writes", "watching", "errors")
     for module in (*found, *single):
         assert set(import_module(f"vespera_file_ops.{module}").__all__) <= set(vfo.__all__), module
@@ -105,6 +109,7 @@ def test_the_stub_has_the_parameters_that_the_core_has() -> None:
         (options.CoverageOptions, options.COVERAGE),
         (options.CompleteOptions, options.COMPLETE),
         (options.WatchOptions, options.WATCH),
+        (options.DiffOptions, options.DIFF),
     ],
 )
 def test_an_option_is_typed_and_documented(typed: type, documented: dict[str, options.Option]) -> None:
@@ -161,7 +166,7 @@ KINDS = {
 
 def test_the_documented_columns_are_the_columns(demo: Path) -> None:
     found = {
-        "files": (vfo.scan_files(), vfo.scan_files(blake3=True), tables.FILES),
+        "files": (vfo.scan_files(), vfo.scan_files(blake3=True, observed=True), tables.FILES),
         "hits": (vfo.scan_hits("a"), vfo.scan_hits("a", captures=True, context=1, raw_bytes=True), tables.HITS),
         "coverage": (vfo.scan_coverage("a"), vfo.scan_coverage("a", include_ignored=True), tables.COVERAGE),
     }
@@ -174,6 +179,11 @@ def test_the_documented_columns_of_events_are_the_columns(demo: Path) -> None:
     with vfo.watch(initial=True) as watcher:
         frame = next(watcher)
     assert dict(frame.schema) == {column.name: KINDS[column.type] for column in tables.EVENTS}
+
+
+def test_the_documented_columns_of_differences_are_the_columns(demo: Path) -> None:
+    table = vfo.diff_trees(vfo.scan_files().collect())
+    assert dict(table.schema) == {column.name: KINDS[column.type] for column in tables.DIFFERENCES}
 
 
 def test_the_documented_defaults_of_the_watcher_are_the_defaults(demo: Path) -> None:

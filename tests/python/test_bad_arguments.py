@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
@@ -16,10 +17,16 @@ pytestmark = pytest.mark.hazard(37)
 
 Call = Callable[..., object]
 
+# Frames with nothing to do: a bad argument is refused all the same.
+PAGES = pl.DataFrame(schema={"path": pl.String, "content": pl.String})
+EDITS = pl.DataFrame(schema={"path": pl.String, "start_byte": pl.Int64, "end_byte": pl.Int64, "replacement": pl.String})
+
 # How each function is called with nothing wrong, so that the one bad argument is what raises.
 CALLS: dict[str, Call] = {
+    "apply_edits": lambda **bad: vfo.apply_edits(**{"frame": EDITS, **bad}),
     "append_file": lambda **bad: vfo.append_file(**{"path": "new.txt", "content": "x", **bad}),
     "compute_file_hash": lambda **bad: vfo.compute_file_hash(**{"path": "README.md", **bad}),
+    "diff_trees": lambda **bad: vfo.diff_trees(**{"old_files": vfo.scan_files().collect(), **bad}),
     "explain": lambda **bad: vfo.explain(**{"path": "README.md", **bad}),
     "get_file_info": lambda **bad: vfo.get_file_info(**{"path": "README.md", **bad}),
     "glob_files": lambda **bad: vfo.glob_files(**{"source": ".", "patterns": "*.py", **bad}),
@@ -37,12 +44,15 @@ CALLS: dict[str, Call] = {
     "search": lambda **bad: vfo.search(**{"pattern": "a", **bad}),
     "search_files": lambda **bad: vfo.search_files(**{"pattern": "a", **bad}),
     "search_text": lambda **bad: vfo.search_text(**{"pattern": "a", "path": "README.md", **bad}),
+    "show": lambda **bad: vfo.show(**{"table": vfo.search_files("TODO"), **bad}),
     "stream_coverage": lambda **bad: vfo.stream_coverage(**{"pattern": "a", **bad}),
     "stream_files": lambda **bad: vfo.stream_files(**bad),
     "stream_hits": lambda **bad: vfo.stream_hits(**{"pattern": "a", **bad}),
+    "summarize_hits": lambda **bad: vfo.summarize_hits(**{"hits": vfo.search_files("TODO"), **bad}),
     "sweep_temp_files": lambda **bad: vfo.sweep_temp_files(**bad),
     "watch": lambda **bad: vfo.watch(**bad),
     "write_file_atomic": lambda **bad: vfo.write_file_atomic(**{"path": "new.txt", "content": "x", **bad}),
+    "write_files": lambda **bad: vfo.write_files(**{"frame": PAGES, **bad}),
 }
 
 # Bad values of each argument, wherever it is taken.
@@ -98,6 +108,15 @@ BAD: dict[str, list[object]] = {
     "max_replacements": [-1, 0, "3", 1.5, True],
     "dry_run": ["no", 0],
     "root": [None, 3, 1.5, "", b"", "a\0b", object()],
+    "frame": [None, 3, {"path": []}, PAGES.lazy(), pl.DataFrame({"path": ["a"]})],
+    "old_files": [None, 3, "files", pl.DataFrame({"path": ["a"]})],
+    "hits": [None, 3, [], pl.DataFrame({"path": ["a"]})],
+    "table": [None, 3, [], pl.LazyFrame()],
+    "file": [3, "out.txt"],
+    "max_rows": [0, -1, "3", 1.5, True],
+    "max_bytes": [0, -1, 255, "300", True],
+    "verify": ["no", 0],
+    "observed": ["no", 0],
     "older_than": [-1, -(10**400), "3", None, True, float("nan")],
     # Truth is what counts for a display.
     "progress": [],

@@ -31,6 +31,16 @@ def test_every_function_has_an_example_that_runs(name: str, demo: Path) -> None:
     assert result.failed == 0
 
 
+@pytest.mark.parametrize("name", vfo.expr.__all__)
+def test_every_expression_has_an_example_that_runs(name: str, demo: Path) -> None:
+    function = getattr(vfo.expr, name)
+    text = inspect.getdoc(function) or ""
+    result = run_examples(text, name)
+    assert (result.attempted > 0, result.failed) == (True, 0)
+    for parameter in inspect.signature(function).parameters:
+        assert f"\n    {parameter}: " in text, f"{name} does not document {parameter}"
+
+
 def test_the_package_has_an_example_that_runs(demo: Path) -> None:
     result = run_examples(inspect.getdoc(vfo) or "", "vespera_file_ops")
     assert result.attempted > 0
@@ -48,7 +58,11 @@ def test_every_argument_is_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["errors", "forks", "frames", "options", "paths", "predicates", "request", "tables", "watching"]
+    "module",
+    [
+        *("bulk", "differences", "display", "errors", "expr", "forks", "frames", "namespaces", "options", "paths"),
+        *("predicates", "request", "summaries", "tables", "watching"),
+    ],
 )
 def test_every_module_says_what_it_owns(module: str) -> None:
     assert len(import_module(f"vespera_file_ops.{module}").__doc__ or "") > 80

@@ -257,6 +257,8 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "write_file": lambda: _core.write_file(path, b"needle", **WRITE, expected_blake3=None, break_hard_links=False),
         "append_file": lambda: _core.append_file(path, b"needle", **WRITE),
         "replace_in_file": lambda: _core.replace_in_file(path, {"patterns": ["x"], "replacements": ["y"]}),
+        "write_files": lambda: _core.write_files([(path, b"needle", None)], durable=False, within=None, cancel=None),
+        "edit_files": lambda: _core.edit_files([], dry_run=True, durable=False, within=None, cancel=None),
         "sweep_temp_files": lambda: _core.sweep_temp_files(os.fsencode(tree), older_than=0, within=None, cancel=None),
         "without_dots": lambda: _core.without_dots(path, within=None),
         "counters": _core.counters,

@@ -82,6 +82,10 @@ def roots(tmp_path: Path) -> Path:
     return write_roots(tmp_path)
 
 
+# What takes no path but a frame; those whose frames hold paths have tests of their own for what leads out.
+OF_FRAMES = {"apply_edits", "show", "summarize_hits", "write_files"}
+
+
 def takes_a_path(parameter: inspect.Parameter) -> bool:
     return "PathArgument" in str(parameter.annotation) or "SourceArgument" in str(parameter.annotation)
 
@@ -101,8 +105,10 @@ def path_arguments() -> Iterator[tuple[str, str]]:
 def test_every_argument_that_is_a_path_is_tried() -> None:
     """By what the arguments refuse, and by their names: a path without its annotation would be left out."""
     tried = set(path_arguments())
-    assert {name for name, _ in tried} == set(CALLS)
-    refuse_a_nul = {argument for argument, bad in BAD.items() if "a\0b" in bad}
+    assert {name for name, _ in tried} == set(CALLS) - OF_FRAMES
+    refuse_a_nul = {
+        argument for argument, bad in BAD.items() if any(isinstance(value, str) and "\0" in value for value in bad)
+    }
     assert {argument for _, argument in tried} == refuse_a_nul - {"within"}
     for name in CALLS:
         for argument in inspect.signature(getattr(vfo, name)).parameters:

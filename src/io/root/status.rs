@@ -1,5 +1,7 @@
 //! What the system says of an entry: its kind, its times, its numbers.
 
+use std::time::SystemTime;
+
 /// What an entry of a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
@@ -54,6 +56,13 @@ pub struct TimeSpec {
 }
 
 impl TimeSpec {
+    /// The time by the clock of the system.
+    #[must_use]
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos: since.subsec_nanos() }
+    }
+
     /// Nanoseconds since 1970, or `None` where that does not fit (before 1677 or after 2262).
     #[must_use]
     pub fn as_nanoseconds(self) -> Option<i64> {

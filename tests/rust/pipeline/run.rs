@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use vespera_file_ops::io::decode::EncodingChoice;
 use vespera_file_ops::io::root::path_bytes::{of_path, to_path};
 use vespera_file_ops::scan::{
-    BinaryFiles, Operation, Scan, ScanOptions, ScanRequest, SearchOptions, Selection, SourceSpec, Step, Summary,
+    BinaryFiles, DescribeOptions, Operation, Scan, ScanOptions, ScanRequest, SearchOptions, Selection, SourceSpec,
+    Step, Summary,
 };
 use vespera_file_ops::search::pattern::{CaseMatching, PatternOptions};
 use vespera_file_ops::table::{Layout, Table};
@@ -105,7 +106,7 @@ pub fn among(sources: &[&Path]) -> ScanOptions {
 
 /// Describe entries.
 pub fn describe(options: &ScanOptions) -> ScanRequest {
-    ScanRequest::new(options.clone(), Operation::Describe { blake3: false }).unwrap()
+    ScanRequest::new(options.clone(), Operation::Describe(DescribeOptions::default())).unwrap()
 }
 
 /// What the tests search for.

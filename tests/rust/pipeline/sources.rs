@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use vespera_file_ops::io::root::path_bytes::of_path;
-use vespera_file_ops::scan::{Operation, ScanOptions, ScanRequest, SourceSpec};
+use vespera_file_ops::scan::{DescribeOptions, Operation, ScanOptions, ScanRequest, SourceSpec};
 use vespera_file_ops::search::FilterOptions;
 use vespera_file_ops::table::Table;
 
@@ -80,13 +80,13 @@ fn missing_sources_are_rows_in_a_list_and_errors_alone() {
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0][0], run::shown(&gone));
     assert!(!rows[0][1].is_empty() && rows[1][1].is_empty());
-    assert!(ScanRequest::new(run::at(&gone), Operation::Describe { blake3: false }).is_err());
+    assert!(ScanRequest::new(run::at(&gone), Operation::Describe(DescribeOptions::default())).is_err());
     let glob = |path: &Path, list| ScanOptions {
         sources: vec![SourceSpec { path: of_path(path), may_be_glob: true }],
         sources_are_list: list,
         ..run::at(path)
     };
-    assert!(ScanRequest::new(glob(&gone.join("*.x"), false), Operation::Describe { blake3: false }).is_err());
+    assert!(ScanRequest::new(glob(&gone.join("*.x"), false), Operation::Describe(DescribeOptions::default())).is_err());
     assert_eq!(files(&glob(&gone.join("*.x"), true), &["error"]).len(), 1);
 }
 

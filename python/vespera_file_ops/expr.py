@@ -1,0 +1,420 @@
+r"""File content as Polars expressions: a column of paths becomes a column of what lies there.
+
+    >>> import polars as pl
+    >>> import vespera_file_ops as vfo
+    >>> small = vfo.scan_files("src").filter(pl.col("size") < 50)
+    >>> small.with_columns(text=pl.col("path").vfo.read_text()).select("path", "text").collect().rows()
+    [('src/lib.rs', 'fn main() {}\n'), ('src/util.py', 'def helper():\n    return 1  # FIXME\n')]
+
+Each function takes an expression of paths (String or Binary; a str is the name of a column) and gives an expression;
+`pl.col("path").vfo.read_text()` is the same as `vfo.expr.read_text("path")`. Only the rows that a query keeps are read,
+several at a time, and nothing of the rest is opened. A null path has a null value.
+
+What cannot be read is null, unless `errors` says otherwise: "raise" fails the query with the first error of a batch,
+"struct" gives a struct of `value` and `error`. With `within` the paths start in that folder and cannot leave it; it is
+opened by its path for each batch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+from polars.plugins import register_plugin_function
+
+from . import _core
+from .errors import ArgumentError
+from .paths import encode_within
+from .request import pattern_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._core import Root
+    from .paths import PathArgument
+
+    Paths = str | pl.Expr
+    ErrorsAs = Literal["null", "raise", "struct"]
+
+# What the core looks at before it runs.
+_OF_SEARCH = ("patterns", "fixed_strings", "whole_word", "multiline", "encoding", "context", "max_line_bytes")
+
+__all__ = [
+    "blake3",
+    "count_hits",
+    "encoding",
+    "exists",
+    "head",
+    "info",
+    "is_binary",
+    "line_count",
+    "read_bytes",
+    "read_text",
+    "search",
+]
+
+
+def read_text(
+    path: Paths = "path",
+    *,
+    encoding: str = "auto",
+    max_bytes: int | None = None,
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    """The text of each file (String), as `read_file_string` gives it: decoded strictly, without a byte order mark.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        encoding: A WHATWG encoding label; "auto": by the byte order mark, else UTF-8.
+        max_bytes: Read at most so many bytes of each file; a character that is cut there is left out.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read or decoded.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Raises:
+        ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> pl.select(path=pl.lit("src/lib.rs")).select(vfo.expr.read_text(max_bytes=6)).item()
+        'fn mai'
+    """
+    max_bytes = _count("max_bytes", max_bytes)
+    return _expression("read_text", path, errors, within, {"encoding": encoding, "max_bytes": max_bytes})
+
+
+def read_bytes(
+    path: Paths = "path",
+    *,
+    max_bytes: int | None = None,
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    r"""The bytes of each file (Binary), as `read_file` gives them.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        max_bytes: Read at most so many bytes of each file.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> pl.select(path=pl.lit("data/blob.bin")).select(vfo.expr.read_bytes(max_bytes=3)).item()
+        b'\x00\x01\x02'
+    """
+    return _expression("read_bytes", path, errors, within, {"max_bytes": _count("max_bytes", max_bytes)})
+
+
+def head(
+    path: Paths = "path",
+    n_lines: int = 10,
+    *,
+    encoding: str = "auto",
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    r"""The first lines of each file (String) with their terminators; no more of it is read.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        n_lines: How many lines.
+        encoding: A WHATWG encoding label; "auto": by the byte order mark, else UTF-8.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read or decoded.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> pl.select(path=pl.lit("src/util.py")).select(pl.col("path").vfo.head(1)).item()
+        'def helper():\n'
+    """
+    return _expression("head", path, errors, within, {"lines": _count("n_lines", n_lines), "encoding": encoding})
+
+
+def blake3(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | PathArgument | None = None) -> pl.Expr:
+    """The BLAKE3 hash of each file's content (String), as `compute_file_hash` gives it.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> twins = vfo.scan_files(".").filter(pl.col("kind") == "file").filter(pl.len().over("size") > 1)
+        >>> twins.group_by(pl.col("path").vfo.blake3()).len().filter(pl.col("len") > 1).collect().height
+        0
+    """
+    return _expression("blake3", path, errors, within, {})
+
+
+def line_count(
+    path: Paths = "path",
+    *,
+    encoding: str = "auto",
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    """How many lines each file has (Int64); the last one needs no terminator.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        encoding: A WHATWG encoding label; "auto": by the byte order mark, else UTF-8.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> pl.select(path=pl.lit("src/util.py")).select(pl.col("path").vfo.line_count()).item()
+        2
+    """
+    return _expression("line_count", path, errors, within, {"encoding": encoding})
+
+
+def encoding(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | PathArgument | None = None) -> pl.Expr:
+    """The label of each file's encoding (String): by its byte order mark, else "utf-8"; as in the coverage table.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> pl.select(path=pl.lit("src/util.py")).select(pl.col("path").vfo.encoding()).item()
+        'utf-8'
+    """
+    return _expression("encoding", path, errors, within, {})
+
+
+def is_binary(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | PathArgument | None = None) -> pl.Expr:
+    """Whether each file is binary (Boolean): whether a NUL character stands in its first 64 KiB of text.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> files = pl.DataFrame({"path": ["data/blob.bin", "README.md"]})
+        >>> files.select(pl.col("path").vfo.is_binary())["path"].to_list()
+        [True, False]
+    """
+    return _expression("is_binary", path, errors, within, {})
+
+
+def count_hits(
+    pattern: str | Iterable[str],
+    path: Paths = "path",
+    *,
+    fixed_strings: bool = False,
+    ignore_case: bool | Literal["smart"] = False,
+    whole_word: bool = False,
+    invert_match: bool = False,
+    multiline: bool = False,
+    encoding: str = "auto",
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    """How many hits each file has (Int64): as many as `search_text` gives rows.
+
+    Arguments:
+        pattern: A regular expression in the syntax of Rust's regex crate, or a list of them.
+        path: The paths: an expression, or the name of a column.
+        fixed_strings: Patterns are plain text, not regular expressions.
+        ignore_case: True, False, or "smart": ignore case unless a pattern has a capital letter.
+        whole_word: Only matches with no word character on either side.
+        invert_match: Count the lines that no pattern matches.
+        multiline: A match may span lines.
+        encoding: A WHATWG encoding label; "auto": by the byte order mark, else UTF-8.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Raises:
+        PatternError: A pattern does not parse, or would cost too much to run.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> files = pl.DataFrame({"path": ["src/app.py", "src/util.py"]})
+        >>> files.select(pl.col("path").vfo.count_hits("TODO|FIXME"))["path"].to_list()
+        [1, 1]
+    """
+    given = _search_options(pattern, ignore_case=ignore_case) | {
+        "fixed_strings": fixed_strings,
+        "whole_word": whole_word,
+        "invert_match": invert_match,
+        "multiline": multiline,
+        "encoding": encoding,
+    }
+    return _expression("count_hits", path, errors, within, given)
+
+
+def search(
+    pattern: str | Iterable[str],
+    path: Paths = "path",
+    *,
+    fixed_strings: bool = False,
+    ignore_case: bool | Literal["smart"] = False,
+    whole_word: bool = False,
+    invert_match: bool = False,
+    multiline: bool = False,
+    encoding: str = "auto",
+    context: int = 0,
+    captures: bool = False,
+    raw_bytes: bool = False,
+    max_hits: int | None = None,
+    max_line_bytes: int = 65536,
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    """The hits of each file as a list of structs, for `explode` and `unnest`.
+
+    The structs have the columns of the hits table that do not speak of the file: line_number, column_number,
+    start_byte, end_byte, matched, line, line_truncated, pattern, and those that an option adds. The file is searched to
+    its end, as by `search_text`.
+
+    Arguments:
+        pattern: A regular expression in the syntax of Rust's regex crate, or a list of them.
+        path: The paths: an expression, or the name of a column.
+        fixed_strings: Patterns are plain text, not regular expressions.
+        ignore_case: True, False, or "smart": ignore case unless a pattern has a capital letter.
+        whole_word: Only matches with no word character on either side.
+        invert_match: One hit for each line that no pattern matches.
+        multiline: A match may span lines.
+        encoding: A WHATWG encoding label; "auto": by the byte order mark, else UTF-8.
+        context: Add `before` and `after`: so many lines around the hit.
+        captures: Add `captures`: the pattern's groups, with their names and ranges.
+        raw_bytes: Add `matched_bytes` and `line_bytes`, where text had to be repaired.
+        max_hits: The first so many hits of each file.
+        max_line_bytes: Longer lines are cut around their match.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Raises:
+        PatternError: A pattern does not parse, or would cost too much to run.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> files = pl.DataFrame({"path": ["src/app.py", "src/util.py"]})
+        >>> hits = files.select("path", hit=pl.col("path").vfo.search("TODO|FIXME")).explode("hit").unnest("hit")
+        >>> hits.select("path", "line_number", "matched").rows()
+        [('src/app.py', 5, 'TODO'), ('src/util.py', 2, 'FIXME')]
+    """
+    given = _search_options(pattern, ignore_case=ignore_case) | {
+        "fixed_strings": fixed_strings,
+        "whole_word": whole_word,
+        "invert_match": invert_match,
+        "multiline": multiline,
+        "encoding": encoding,
+        "context": _count("context", context),
+        "captures": captures,
+        "raw_bytes": raw_bytes,
+        "max_hits": _count("max_hits", max_hits),
+        "max_line_bytes": _count("max_line_bytes", max_line_bytes),
+    }
+    return _expression("search", path, errors, within, given)
+
+
+def info(
+    path: Paths = "path",
+    *,
+    follow_symlinks: bool = False,
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    """What the system says of each entry: a struct with the columns of the files table, as by `get_file_info`.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        follow_symlinks: Describe what a link leads to, and not the link.
+        errors: "null", "raise" or "struct": what becomes of a path that leads to nothing.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> files = pl.DataFrame({"path": ["src/app.py", "gone"]})
+        >>> files.select(pl.col("path").vfo.info().struct.field("size"))["size"].to_list()
+        [75, None]
+    """
+    return _expression("info", path, errors, within, {"follow_symlinks": follow_symlinks})
+
+
+def exists(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | PathArgument | None = None) -> pl.Expr:
+    """Whether each path leads to something (Boolean); links are followed.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        errors: "null", "raise" or "struct": what becomes of a path of which it cannot be known.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> pl.DataFrame({"path": ["src", "gone", None]}).select(pl.col("path").vfo.exists())["path"].to_list()
+        [True, False, None]
+    """
+    return _expression("exists", path, errors, within, {})
+
+
+def _expression(
+    function: str, path: Paths, errors: ErrorsAs, within: Root | PathArgument | None, given: dict[str, object]
+) -> pl.Expr:
+    """The plugin's function of this name over the paths."""
+    if errors not in ("null", "raise", "struct"):
+        raise ArgumentError(f'errors: expected "null", "raise" or "struct", got {errors!r}')
+    if isinstance(path, str):
+        path = pl.col(path)
+    if not isinstance(path, pl.Expr):
+        raise TypeError(f"path: an expression or the name of a column, not {type(path).__name__}")
+    _ensure_usable(given)
+    root = encode_within(within)
+    kwargs = {
+        "errors": errors,
+        "within": None if root is None else list(_root_path(root)),
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    return register_plugin_function(
+        plugin_path=Path(_core.__file__), function_name=function, args=[path], kwargs=kwargs, is_elementwise=True
+    )
+
+
+def _ensure_usable(given: dict[str, object]) -> None:
+    """Refuse, now and not when the query runs, what no search would take."""
+    search = {name: given[name] for name in _OF_SEARCH if given.get(name) is not None}
+    if search:
+        ignore_case = {"true": True, "false": False}.get(str(given.get("ignore_case")), "smart")
+        _core.Request("hits", [(b".", False)], {"patterns": ["."], **search, "ignore_case": ignore_case})
+
+
+def _root_path(root: Root) -> bytes:
+    import os
+
+    return os.fsencode(root.path)
+
+
+def _count(name: str, value: int | None) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: an int, not {type(value).__name__}")
+    if value < 0:
+        raise ArgumentError(f"{name}: expected at least 0, got {value}")
+    return value
+
+
+def _search_options(pattern: str | Iterable[str], *, ignore_case: bool | str) -> dict[str, object]:
+    if not isinstance(ignore_case, bool) and ignore_case != "smart":
+        raise ArgumentError(f'ignore_case: expected True, False or "smart", got {ignore_case!r}')
+    return {"patterns": pattern_list(pattern), "ignore_case": str(ignore_case).lower()}
