@@ -3,8 +3,9 @@
 //! The rows are independent of each other, so they are worked on in parts by several threads ([`crate::pool`]), and stay
 //! in their order. What cannot be had of one path is null, with an error beside it; a null has no value. What a value is
 //! and how it is found, each kind says for itself: contents ([`content`]), what is known of them ([`facts`]), their hits
-//! ([`hits`]), and the entry ([`entry`]).
+//! ([`hits`]), their chunks ([`chunks`]), and the entry ([`entry`]).
 
+mod chunks;
 mod content;
 mod entry;
 mod facts;
@@ -21,7 +22,7 @@ use crate::io::decode::EncodingChoice;
 use crate::io::root::Root;
 use crate::io::strategy::Thresholds;
 use crate::pool::spread;
-use crate::scan::SearchOptions;
+use crate::scan::{ChunkingOptions, SearchOptions};
 use crate::search::pattern::Patterns;
 
 /// So many parts a core, so that no thread waits long for the last one.
@@ -72,6 +73,8 @@ pub enum Operation {
     HitCount(SearchPlan),
     /// Its hits: the columns of the hits table that do not speak of the file.
     Hits(SearchPlan),
+    /// Its chunks: the columns of the chunks table that do not speak of the file.
+    Chunks(Box<ChunkingOptions>),
     /// Its row of the files table.
     Info {
         /// Describe what a link leads to.
@@ -147,6 +150,9 @@ impl ColumnRequest {
             Operation::Hits(plan) => {
                 DataType::LargeList(Arc::new(Field::new("item", DataType::Struct(hits::fields(plan)), true)))
             }
+            Operation::Chunks(_) => {
+                DataType::LargeList(Arc::new(Field::new("item", DataType::Struct(chunks::fields()), true)))
+            }
             Operation::Info { .. } => DataType::Struct(entry::fields()),
         }
     }
@@ -179,6 +185,7 @@ impl ColumnRequest {
                 Each::of(Int64Builder::new(), size_of_val, move |path| search.count(path))
             }
             Operation::Hits(plan) => Box::new(hits::HitLists::new(files, &plan)?),
+            Operation::Chunks(options) => Box::new(chunks::ChunkLists::new(files, &options)?),
             Operation::Info { follow_symlinks } => Box::new(entry::Entries::new(files, follow_symlinks)),
         })
     }

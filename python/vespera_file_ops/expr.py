@@ -24,6 +24,7 @@ import polars as pl
 from polars.plugins import register_plugin_function
 
 from . import _core
+from .chunk_arguments import tokenizer_json
 from .errors import ArgumentError
 from .paths import encode_within
 from .request import pattern_list
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ._core import Root
+    from .chunk_arguments import Tokenizer
     from .paths import PathArgument
 
     Paths = str | pl.Expr
@@ -42,6 +44,7 @@ _OF_SEARCH = ("patterns", "fixed_strings", "whole_word", "multiline", "encoding"
 
 __all__ = [
     "blake3",
+    "chunks",
     "count_hits",
     "encoding",
     "exists",
@@ -326,6 +329,50 @@ def search(
     return _expression("search", path, errors, within, given)
 
 
+def chunks(
+    path: Paths = "path",
+    *,
+    chunk_size: int = 1600,
+    overlap: int = 0,
+    tokenizer: Tokenizer | bytes | None = None,
+    encoding: str = "auto",
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    """The retrieval chunks of each file as a list of structs, for `explode` and `unnest`.
+
+    The structs have the columns of the chunks table that do not speak of the file: chunk, text_blake3, text, start_byte,
+    end_byte, start_line, end_line and language, as `scan_chunks` finds them.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        chunk_size: At most so many characters, or tokens of `tokenizer`, in a chunk.
+        overlap: Neighbouring chunks share up to so many of them.
+        tokenizer: Count its tokens: a `tokenizers.Tokenizer`, or the content of a Hugging Face tokenizer.json.
+        encoding: A WHATWG encoding label; "auto": by the byte order mark, else UTF-8.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Raises:
+        ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> files = pl.DataFrame({"path": ["src/app.py", "src/util.py"]})
+        >>> chunks = files.select("path", chunk=pl.col("path").vfo.chunks(chunk_size=30)).explode("chunk").unnest("chunk")
+        >>> chunks.filter(path="src/util.py").select("path", "chunk", "start_line", "text").rows()
+        [('src/util.py', 0, 1, 'def helper():'), ('src/util.py', 1, 2, 'return 1  # FIXME')]
+    """
+    given = {
+        "chunk_size": _count("chunk_size", chunk_size),
+        "overlap": _count("overlap", overlap),
+        "tokenizer": None if tokenizer is None else tokenizer_json(tokenizer).decode(),
+        "encoding": encoding,
+    }
+    return _expression("chunks", path, errors, within, given)
+
+
 def info(
     path: Paths = "path",
     *,
@@ -396,6 +443,11 @@ def _ensure_usable(given: dict[str, object]) -> None:
     if search:
         ignore_case = {"true": True, "false": False}.get(str(given.get("ignore_case")), "smart")
         _core.Request("hits", [(b".", False)], {"patterns": ["."], **search, "ignore_case": ignore_case})
+    chunking = {name: given[name] for name in ("chunk_size", "overlap") if given.get(name) is not None}
+    if chunking:
+        tokenizer = given.get("tokenizer")
+        chunking |= {} if tokenizer is None else {"tokenizer": str(tokenizer).encode()}
+        _core.Request("chunks", [(b".", False)], chunking)
 
 
 def _root_path(root: Root) -> bytes:
