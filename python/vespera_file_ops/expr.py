@@ -13,6 +13,10 @@ several at a time, and nothing of the rest is opened. A null path has a null val
 What cannot be read is null, unless `errors` says otherwise: "raise" fails the query with the first error of a batch,
 "struct" gives a struct of `value` and `error`. With `within` the paths start in that folder and cannot leave it; it is
 opened by its path for each batch.
+
+The streaming engine holds a few batches at a time, and `scan_files` makes them of few rows, and of few bytes of files
+where the query uses `size` (a filter on it is enough): a query over contents takes the same memory however many files
+there are. What a sink gathers before it writes comes on top, and is counted in rows: see `read_text`.
 """
 
 from __future__ import annotations
@@ -67,6 +71,10 @@ def read_text(
     within: Root | PathArgument | None = None,
 ) -> pl.Expr:
     """The text of each file (String), as `read_file_string` gives it: decoded strictly, without a byte order mark.
+
+    Into a sink, in memory that does not grow with the number of files: `sink_parquet(..., row_group_size=1000)`,
+    `sink_ipc(..., record_batch_size=1000)`. Several such groups are in memory at once; without these options Polars
+    gathers 122,880 rows of text in one.
 
     Arguments:
         path: The paths: an expression, or the name of a column.
