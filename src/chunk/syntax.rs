@@ -1,8 +1,8 @@
 //! Source code is cut between the nodes of its syntax tree: a node that fits into a chunk is never cut.
 //!
 //! The tree is walked once. A node that is too large is replaced by its children, until all that is left fits: the units.
-//! Chunks are then filled with units, one after the other, and end where the least deep node begins, if that is in their
-//! second half. A comment or an attribute stays with what it stands above. (`text-splitter` does about the same, but takes
+//! Chunks are then filled with units, one after the other, and end where the least deep node begins, in their second half
+//! if there is one. A comment or an attribute stays with what it stands above. (`text-splitter` does about the same, but takes
 //! time in the product of a text's length and the depth of its tree, which a sum of a thousand terms makes a thousand.)
 
 use std::ops::{ControlFlow, Range};
@@ -29,9 +29,10 @@ struct Unit {
     start: usize,
     end: usize,
     size: usize,
-    /// How little a chunk should end before it: twice its depth in the tree, and one more behind a comment that belongs to
-    /// it.
-    cost: usize,
+    /// How deep it lies in the tree.
+    depth: usize,
+    /// Whether it belongs to the comment before it.
+    stays: bool,
 }
 
 impl SyntaxSplitter {
@@ -86,19 +87,17 @@ impl Units<'_> {
             // The parser may put a node that it misses where text is shown already.
             if end > self.end && start < end {
                 let stays = above && !self.text[self.end..start.max(self.end)].contains("\n\n");
-                let cost = 2 * depth + usize::from(stays);
-                let unit_start = self.end;
-                match self.size(unit_start, end) {
-                    Some(size) => self.push(end, size, cost),
+                match self.size(self.end, end) {
+                    Some(size) => self.push(end, size, depth, stays),
                     None if depth < MOST_DEPTH && node.child_count() > 0 => {
                         let first = self.units.len();
                         self.add_children(cursor, depth + 1);
                         if let Some(unit) = self.units.get_mut(first) {
-                            unit.cost = cost;
+                            (unit.depth, unit.stays) = (depth, stays);
                         }
-                        self.add_until(end, 2 * depth + 2);
+                        self.add_until(end, depth + 1);
                     }
-                    None => self.add_until(end, cost),
+                    None => self.add_until(end, depth),
                 }
             }
             above = is_above(&node);
@@ -121,27 +120,27 @@ impl Units<'_> {
         (size <= most).then_some(size)
     }
 
-    fn push(&mut self, end: usize, size: usize, cost: usize) {
-        self.units.push(Unit { start: self.end, end, size, cost });
+    fn push(&mut self, end: usize, size: usize, depth: usize, stays: bool) {
+        self.units.push(Unit { start: self.end, end, size, depth, stays });
         self.end = end;
     }
 
     /// What lies before `end` and in no unit, in windows if it must be.
-    fn add_until(&mut self, end: usize, cost: usize) {
+    fn add_until(&mut self, end: usize, depth: usize) {
         if end <= self.end {
             return;
         }
         if let Some(size) = self.size(self.end, end) {
-            return self.push(end, size, cost);
+            return self.push(end, size, depth, false);
         }
         let base = self.end;
-        let mut cost = cost;
+        let mut depth = depth;
         let windows = windows::spans(&self.text[base..end], &self.options.without_any_overlap());
         for window in windows {
             let size = self.options.measure.size(&self.text[base + window.start..base + window.end]);
             self.end = base + window.start;
-            self.push(base + window.end, size, cost);
-            cost = usize::MAX;
+            self.push(base + window.end, size, depth, false);
+            depth = usize::MAX;
         }
         self.end = end;
     }
@@ -153,43 +152,64 @@ fn pack(text: &str, units: &[Unit], options: &ChunkOptions) -> Vec<Range<usize>>
     let mut from = 0;
     // What stands in a chunk already.
     let mut shown = 0;
-    while from < units.len() {
-        let to = end_of_chunk(units, from, options.chunk_size).max(shown + 1);
+    while shown < units.len() {
+        let to = end_of_chunk(units, from, shown, options.chunk_size);
         let span = trimmed(text, units[from].start..units[to - 1].end);
-        if !span.is_empty() {
-            spans.push(span);
+        if options.measure.is_characters() || options.measure.size(&text[span.clone()]) <= options.chunk_size {
+            spans.extend((!span.is_empty()).then_some(span));
+        } else {
+            // Tokens do not quite add up.
+            let windows = windows::spans(&text[span.clone()], &options.without_any_overlap());
+            spans.extend(windows.into_iter().map(|window| span.start + window.start..span.start + window.end));
         }
         shown = to;
-        if to >= units.len() {
-            break;
-        }
-        let mut overlap = 0;
-        from = to;
-        while from > 0 && overlap + units[from - 1].size <= options.overlap {
-            overlap += units[from - 1].size;
-            from -= 1;
-        }
-        // What is shown again must leave room for something new.
-        while from < to && overlap + units[to].size > options.chunk_size {
-            overlap -= units[from].size;
-            from += 1;
-        }
+        from = start_of_overlap(units, to, options);
     }
     spans
 }
 
-/// Behind the last unit of the chunk that begins with the unit `from`.
-fn end_of_chunk(units: &[Unit], from: usize, chunk_size: usize) -> usize {
-    let mut size = 0;
+/// How much longer a chunk becomes by the unit at `at`, if it does not begin with it. (Windows have gaps between them.)
+fn added(units: &[Unit], at: usize) -> usize {
+    let gap = at.checked_sub(1).map_or(0, |before| units[at].start - units[before].end);
+    gap + units[at].size
+}
+
+/// Where the chunk begins whose first new unit is `to`.
+fn start_of_overlap(units: &[Unit], to: usize, options: &ChunkOptions) -> usize {
+    let Some(next) = units.get(to) else { return to };
+    if options.overlap == 0 {
+        return to;
+    }
+    // What is shown again must leave room for something new.
+    let room = options.overlap.min(options.chunk_size.saturating_sub(next.size));
+    let mut from = to;
+    let mut overlap = 0;
+    while from > 0 && overlap + added(units, from) - units[from].size + units[from - 1].size <= room {
+        overlap += added(units, from) - units[from].size + units[from - 1].size;
+        from -= 1;
+    }
+    from
+}
+
+/// Behind the last unit of the chunk that begins with the unit `from`; it has more than those before `shown`.
+fn end_of_chunk(units: &[Unit], from: usize, shown: usize, chunk_size: usize) -> usize {
+    let mut size = units[from].size;
+    let mut best_late: Option<(usize, usize)> = None;
     let mut best: Option<(usize, usize)> = None;
-    for (at, unit) in units.iter().enumerate().skip(from) {
-        if at > from && size >= chunk_size / 2 && best.is_none_or(|(_, cost)| unit.cost <= cost) {
-            best = Some((at, unit.cost));
+    for (at, unit) in units.iter().enumerate().skip(from + 1) {
+        if at > shown && !unit.stays {
+            let is_better = |best: Option<(usize, usize)>| best.is_none_or(|(_, depth)| unit.depth <= depth);
+            if is_better(best) {
+                best = Some((at, unit.depth));
+            }
+            if size >= chunk_size / 2 && is_better(best_late) {
+                best_late = Some((at, unit.depth));
+            }
         }
-        if at > from && size + unit.size > chunk_size {
-            return best.map_or(at, |(at, _)| at);
+        size += added(units, at);
+        if size > chunk_size {
+            return best_late.or(best).map_or(at.max(shown + 1), |(at, _)| at);
         }
-        size += unit.size;
     }
     units.len()
 }
@@ -199,6 +219,9 @@ fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
     let piece = &text[span.clone()];
     let body = piece.trim_start();
     let first = span.end - body.len();
+    if body.is_empty() {
+        return first..first;
+    }
     let blank = &text[span.start..first];
     let start = match blank.rfind('\n') {
         Some(newline) => span.start + newline + 1,
@@ -206,5 +229,5 @@ fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
         None => first,
     };
     let end = first + body.trim_end().len();
-    start.min(end)..end
+    start..end
 }
