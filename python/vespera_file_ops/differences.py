@@ -101,9 +101,26 @@ def diff_trees(
     if not isinstance(verify, bool):
         raise TypeError(f"verify: a bool, not {type(verify).__name__}")
     given = checked("diff_trees", options, opt.DIFF)
-    look = _Look(source, given, progress=progress)
-    old = _saved(old_files.lazy().collect())
-    new = look.listed()
+    return compare(old_files.lazy().collect(), source, given, verify=verify, progress=progress)[0]
+
+
+def compare(
+    old_files: pl.DataFrame,
+    source: SourceArgument,
+    options: dict[str, object],
+    *,
+    verify: bool = False,
+    progress: bool = False,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The table of `diff_trees`, and the look at the tree that it rests on: a files table to be saved for the next one.
+
+    A look that was taken later would know numbers that nobody compared, and hide the change behind them.
+    """
+    look = _Look(source, options, progress=progress)
+    old = _saved(old_files)
+    listed = look.listed()
+    # A pair has the saved look's moment.
+    new = listed.drop("observed")
     pairs = new.join(old, on="key", how="left", suffix="_old", nulls_equal=False, maintain_order="left")
     gone = old.join(new, on="key", how="anti", maintain_order="left")
 
@@ -119,7 +136,7 @@ def diff_trees(
         _rows(missing.filter("is_unknown").with_columns(error=pl.lit(_NOT_LISTED)), pl.lit("unknown")),
     ]
     table = pl.concat(part for part in parts if part.height) if any(part.height for part in parts) else both
-    return table if table.height == both.height else table.sort(_component_order())
+    return table if table.height == both.height else table.sort(_component_order()), listed
 
 
 _NOT_LISTED = "where it stood, not everything could be listed"
@@ -159,21 +176,21 @@ def _saved(old: pl.DataFrame) -> pl.DataFrame:
     if "path" not in types:
         whole = whole.with_columns(path=pl.col("relative_path"))
     # The rows of errors that are no entries have nothing to compare.
-    return _keyed(whole.filter(pl.col("kind").is_not_null()), "old_files")
+    return keyed(whole.filter(pl.col("kind").is_not_null()), "old_files")
 
 
-def _keyed(files: pl.DataFrame, argument: str) -> pl.DataFrame:
+def keyed(files: pl.DataFrame, argument: str) -> pl.DataFrame:
     """With the column `key`: the relative path, exactly also where it is not text."""
-    keyed = files.with_columns(key=pl.col("relative_path"))
+    rows = files.with_columns(key=pl.col("relative_path"))
     if files["path_bytes"].null_count() < files.height:
         paths = files.select("relative_path", "path_bytes").iter_rows()
-        keyed = keyed.with_columns(key=pl.Series([_exact_key(*path) for path in paths], dtype=pl.String))
-    if keyed["key"].n_unique() < keyed.height:
-        twice = keyed.filter(pl.col("key").is_duplicated())["relative_path"][0]
+        rows = rows.with_columns(key=pl.Series([_exact_key(*path) for path in paths], dtype=pl.String))
+    if rows["key"].n_unique() < rows.height:
+        twice = rows.filter(pl.col("key").is_duplicated())["relative_path"][0]
         raise ArgumentError(
             f"{argument}: two entries have the relative path {twice!r}; compare the trees of several sources one by one"
         )
-    return keyed
+    return rows
 
 
 def _exact_key(relative_path: str, exact: bytes | None) -> str:
@@ -188,15 +205,16 @@ class _Look:
     """The tree as it is now."""
 
     def __init__(self, source: SourceArgument, options: dict[str, object], *, progress: bool) -> None:
-        self.request = ScanRequest("files", source, options)
+        self.request = ScanRequest("files", source, {**options, "observed": True})
         self.source = source
         self.options = options
         self.progress = progress
 
     def listed(self) -> pl.DataFrame:
         """Its entries, with the columns that are compared."""
-        (files,), _ = collect(self.request, "files", columns={"files": list(_USED)}, progress=self.progress)
-        return _keyed(files, "source")
+        columns = {"files": [*_USED, "observed"]}
+        (files,), _ = collect(self.request, "files", columns=columns, progress=self.progress)
+        return keyed(files, "source")
 
     def hashes(self, files: pl.DataFrame) -> pl.DataFrame:
         """The hash of each of these files, as columns `key`, `blake3` and `error`."""
