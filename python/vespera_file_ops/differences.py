@@ -120,13 +120,13 @@ def compare(
     old = _saved(old_files)
     listed = look.listed()
     # A pair has the saved look's moment.
-    new = listed.drop("observed")
+    new = listed.drop("observed", "depth")
     pairs = new.join(old, on="key", how="left", suffix="_old", nulls_equal=False, maintain_order="left")
     gone = old.join(new, on="key", how="anti", maintain_order="left")
 
     both = _compared(pairs.filter(pl.col("kind_old").is_not_null()), look, verify=verify)
     added = pairs.filter(pl.col("kind_old").is_null()).select(new.columns)
-    missing = gone.with_columns(is_unknown=look.unknown(gone, new))
+    missing = gone.with_columns(is_unknown=look.unknown(gone, listed))
     renamed, added, removed = _moved(missing.filter(~pl.col("is_unknown")), added, look)
     parts = [
         both,
@@ -212,7 +212,7 @@ class _Look:
 
     def listed(self) -> pl.DataFrame:
         """Its entries, with the columns that are compared."""
-        columns = {"files": [*_USED, "observed"]}
+        columns = {"files": [*_USED, "observed", "depth"]}
         (files,), _ = collect(self.request, "files", columns=columns, progress=self.progress)
         return keyed(files, "source")
 
@@ -236,6 +236,9 @@ class _Look:
         """Which of the entries that are not there any more stood where not everything could be listed."""
         if not gone.height:
             return pl.Series([], dtype=pl.Boolean)
+        if new.filter((pl.col("depth") == 0) & pl.col("error").is_not_null()).height:
+            # A source itself. It has its own name here, which no path below it begins with.
+            return pl.repeat(True, gone.height, dtype=pl.Boolean, eager=True)
         unlisted = set(new.filter(pl.col("error").is_not_null())["relative_path"])
         folders = new.filter(kind="dir")
         devices: dict[str, int | None] = dict(zip(folders["relative_path"], folders["device"], strict=True))
