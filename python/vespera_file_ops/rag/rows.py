@@ -51,8 +51,8 @@ COLUMNS: dict[str, pl.DataType] = {
 
 _LONG = ("text", "words")
 _KEY = ["artifact", "chunk"]
-# A search looks through what is not indexed yet, row by row: up to here that is cheaper than indexing.
-_UNINDEXED_ROWS = 5_000
+# A search looks through what is not indexed yet, row by row, which takes up to 0.1 ms a row.
+_UNINDEXED_ROWS = 256
 _SMALL_FRAGMENTS = 100
 _ANY = 1 << 31
 
@@ -127,9 +127,9 @@ class Rows:
 
     def create(self) -> Any:
         """An empty table in place of any other; readers keep the version that they have."""
+        database = connected(self.folder)
         from lancedb.index import FTS, BTree
 
-        database = connected(self.folder)
         schema = self.arrow(pl.DataFrame(schema=self.schema)).schema
         try:
             table = database.create_table(self.name, schema=schema, mode="overwrite" if self.exists else "create")

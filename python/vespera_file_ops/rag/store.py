@@ -242,6 +242,7 @@ class Store:
             for key, error in written.files.filter(~pl.col("is_known")).select("key", "error").iter_rows():
                 failed[artifact_id(source, key)] = error
         shutil.rmtree(scratch, ignore_errors=True)
+        self.rows().tidy(self.table)
         return failed
 
 

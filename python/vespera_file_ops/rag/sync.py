@@ -123,7 +123,7 @@ class Sync:
 
     def _ensure_listed(self, differences: pl.DataFrame) -> None:
         """Raise if it looks as if the source itself were gone, and not what was in it."""
-        root = self.look.filter(pl.col("relative_path").is_in(["", "."]) & pl.col("error").is_not_null())
+        root = self.look.filter((pl.col("depth") == 0) & pl.col("error").is_not_null())
         if root.height:
             raise FileSystemError(
                 f"{self.source.root}: cannot be listed ({root['error'][0]}); nothing was removed from the index",
@@ -155,6 +155,10 @@ class Sync:
             status: differences.filter((pl.col("status") == status) & is_file)
             for status in ("added", "modified", "renamed", "touched", "removed")
         }
+        # A file that is in doubt only, because its first sync was cut short, is new to the index.
+        is_held = pl.col("key").is_in(self.manifest.files["key"].implode())
+        work["added"] = pl.concat([work["added"], work["modified"].filter(~is_held)])
+        work["modified"] = work["modified"].filter(is_held)
         # Something else has taken the name of a file.
         replaced = differences.filter((pl.col("status") == "modified") & ~is_file & pl.col("key").is_in(list(known)))
         work["removed"] = pl.concat([work["removed"], replaced])
@@ -339,7 +343,7 @@ class _Line:
             "embedded": self.embedded,
             "seconds": self.seconds,
             "paths": None if self.files and not self.paths else self.paths,
-            "errors": self.errors or None,
+            "errors": self.errors if len(self.errors) == len(self.paths) else None,
         }
 
 
