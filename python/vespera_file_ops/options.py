@@ -210,12 +210,14 @@ def documented(options: Mapping[str, Option], columns: tuple[Column, ...] = ()) 
             if name not in taken
         ]
         described.__signature__ = signature.replace(parameters=parameters)
-        lines = [
-            f"        {name} ({option.shape}, default {option.default!r}): {option.meaning}."
-            for name, option in options.items()
-        ]
         if function.__doc__ is not None:
-            text = function.__doc__.replace("        {options}", "\n".join(lines))
+            # A method's docstring is indented by one step more.
+            indent = " " * (12 if f"{' ' * 12}{{options}}" in function.__doc__ else 8)
+            lines = [
+                f"{indent}{name} ({option.shape}, default {option.default!r}): {option.meaning}."
+                for name, option in options.items()
+            ]
+            text = function.__doc__.replace(f"{indent}{{options}}", "\n".join(lines))
             described.__doc__ = text.replace("        {columns}", column_lines(columns))
         return function
 

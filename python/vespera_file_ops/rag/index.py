@@ -115,6 +115,14 @@ class Index:
             IndexDamagedError: A part of the index is missing or broken.
             MissingExtraError: LanceDB is not installed.
             ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+        Example:
+            >>> from vespera_file_ops.rag import Index
+            >>> index = Index("demo.index")
+            >>> index.sync("src").filter(status="added").select("files", "chunks").rows()
+            [(3, 3)]
+            >>> index.sync("src").filter(status="unchanged")["files"].item()
+            3
         """
         ensure_not_forked()
         walk = _walk_options("sync", options)
@@ -157,6 +165,13 @@ class Index:
             FileSystemError: It cannot be read.
             IndexMismatchError, IndexDamagedError, MissingExtraError: As in `sync`.
             ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+        Example:
+            >>> from vespera_file_ops.rag import Index
+            >>> index = Index("demo.index")
+            >>> artifact = index.add("ticket/7", "The zebra crossing is broken.")
+            >>> index.search("zebra")["path"].to_list()
+            ['ticket/7']
         """
         ensure_not_forked()
         if content is not None and not isinstance(content, str | bytes):
@@ -188,6 +203,14 @@ class Index:
             PathNotFoundError: There is no index.
             IndexMismatchError, IndexDamagedError, MissingExtraError: As in `sync`.
             ArgumentError, TypeError: The path cannot be used.
+
+        Example:
+            >>> from vespera_file_ops.rag import Index
+            >>> index = Index("demo.index")
+            >>> index.add("note", "Remember the milk.") == index.remove("note")
+            True
+            >>> index.search("milk").height
+            0
         """
         ensure_not_forked()
         self._store.settings()
@@ -197,7 +220,7 @@ class Index:
         # As a path of this machine and as it is written: only `add` knew which.
         places = [place_of(path, records), place_of(path, records, is_label=True)]
         self._apply_or_queue([_item("remove", place, encoded, None) for place in dict.fromkeys(places)])
-        return places[0].artifact
+        return places[0 if os.path.lexists(encoded) else 1].artifact
 
     def _apply_or_queue(self, items: list[Item]) -> dict[str, str]:
         try:
@@ -244,6 +267,15 @@ class Index:
             PathNotFoundError: There is no index.
             IndexMismatchError, IndexDamagedError, MissingExtraError: As in `sync`.
             ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+        Example:
+            >>> from vespera_file_ops.rag import Index
+            >>> index = Index("demo.index")
+            >>> report = index.sync("src")
+            >>> index.search("parseArguments", limit=1).select("relative_path", "start_line").rows()
+            [('app.py', 1)]
+            >>> index.search("main", where="language = 'rust'")["relative_path"].to_list()
+            ['lib.rs']
         """
         ensure_not_forked()
         if not isinstance(query, str):
@@ -293,11 +325,24 @@ class Index:
             PathNotFoundError: There is no index, or no such source.
             IndexMismatchError, IndexDamagedError, MissingExtraError: As in `sync`.
             ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+        Example:
+            >>> import vespera_file_ops as vfo
+            >>> from vespera_file_ops.rag import Index
+            >>> index = Index("demo.index")
+            >>> report = index.sync("src")
+            >>> index.verify().is_empty()
+            True
+            >>> _ = vfo.write_file_atomic("src/new.py", "import os")
+            >>> index.verify().select("relative_path", "difference").rows()
+            [('new.py', 'missing')]
         """
         ensure_not_forked()
         settings = self._store.settings()
         cut = settings.with_options(_chunk_options(None, None, tokenizer, extractors, None), self.uri)
         records = known_sources(self.uri)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name: a str, not {type(name).__name__}")
         if source is not None or name is not None:
             wanted = name if source is None else Source.of(source, name, None).id
             records = [record for record in records if record.source == wanted]
@@ -327,6 +372,13 @@ class Index:
         Raises:
             PathNotFoundError: There is no index.
             IndexMismatchError, IndexDamagedError, MissingExtraError: As in `sync`.
+
+        Example:
+            >>> from vespera_file_ops.rag import Index
+            >>> index = Index("demo.index")
+            >>> report = index.sync("src", name="sources")
+            >>> index.status().select("source", "files", "chunks").rows()
+            [('sources', 3, 3)]
         """
         ensure_not_forked()
         from .manifest import Manifest
@@ -415,4 +467,9 @@ def _chunk_options(
         value = given[name]
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise TypeError(f"{name}: an int, not {type(value).__name__}")
+    if extractors is not None and not (
+        isinstance(extractors, Mapping)
+        and all(isinstance(key, str) and key.startswith(".") and callable(made) for key, made in extractors.items())
+    ):
+        raise TypeError('extractors: a dict of functions by extension, such as {".pdf": function}')
     return cast("ChunkOptions", {name: value for name, value in given.items() if value is not None})
