@@ -16,7 +16,7 @@ import pytest
 
 from vespera_file_ops.rag import Index
 
-from rag_tools import HashEmbedder, fresh, held
+from rag_tools import HashEmbedder, fresh, held, make_source
 
 pytestmark = pytest.mark.hazard(29)
 
@@ -118,6 +118,45 @@ def test_a_kill_costs_no_embedding_that_was_made(tmp_path: Path) -> None:
         vectors._BATCH = before
     assert len(embedder.texts) == 15
     assert index.verify().is_empty()
+
+
+@pytest.mark.parametrize("is_rebuilt", [False, True])
+def test_every_step_of_the_making_may_be_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_rebuilt: bool
+) -> None:
+    from vespera_file_ops.rag import rows, settings
+
+    source = make_source(tmp_path)
+    for step in range(6):
+        left = step
+        index = Index(tmp_path / f"index{step}", embedder=HashEmbedder("other") if is_rebuilt else None)
+        if is_rebuilt:
+            index.sync(source)
+
+        def stopping(function: Callable[..., object]) -> Callable[..., object]:
+            def wrapper(*args: object, **kwargs: object) -> object:
+                nonlocal left
+                left -= 1
+                if left == -1:
+                    raise KeyboardInterrupt
+                done = function(*args, **kwargs)
+                left -= 1
+                if left == -1:
+                    raise KeyboardInterrupt
+                return done
+
+            return wrapper
+
+        index = Index(tmp_path / f"index{step}", embedder=HashEmbedder())
+        with monkeypatch.context() as patch:
+            patch.setattr(settings, "write_file_atomic", stopping(settings.write_file_atomic))
+            patch.setattr(rows.Rows, "create", stopping(rows.Rows.create))
+            with pytest.raises(KeyboardInterrupt):
+                index.sync(source, rebuild=is_rebuilt)
+        # Before the first step of a rebuild, it has not begun.
+        index.sync(source, rebuild=is_rebuilt and step == 0)
+        assert index.verify().is_empty()
+        assert held(index).equals(fresh(tmp_path, source, HashEmbedder()))
 
 
 def test_every_step_may_be_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

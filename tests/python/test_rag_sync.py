@@ -240,6 +240,38 @@ def test_names_that_are_not_text_are_told_apart(tmp_path: Path) -> None:
     assert held(index).equals(fresh(tmp_path, source))
 
 
+def test_an_index_does_not_index_itself(tmp_path: Path, source: Path) -> None:
+    index = Index(source / "the.index")
+    for _ in range(3):
+        report = index.sync(source)
+    assert counts(report) == {"unchanged": len(FILES)}
+    assert index.verify().is_empty()
+    assert set(held(index)["relative_path"]) == {name for name in FILES if not name.startswith("data/")}
+
+
+def test_vectors_that_no_row_has_needed_for_long_are_dropped(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vespera_file_ops.rag import vectors
+
+    monkeypatch.setattr(vectors, "_SPARE", 0)
+    embedder = HashEmbedder()
+    index = Index(tmp_path / "index", embedder=embedder)
+    (source / "many").mkdir()
+    for number in range(40):
+        (source / "many" / f"{number}.txt").write_text(f"text {number}\n")
+    index.sync(source)
+    shutil.rmtree(source / "many")
+    index.sync(source, max_removed=1)
+    assert index._store._cache is not None
+    assert index._store._cache._open().count_rows() == held(index)["text_blake3"].n_unique() < 40
+    embedder.texts.clear()
+    (source / "README.md").rename(source / "README.txt")
+    index.sync(source)
+    assert embedder.texts == []
+    assert index.verify().is_empty()
+
+
 def test_the_options_of_the_index_hold_for_every_sync(tmp_path: Path, source: Path) -> None:
     index = Index(tmp_path / "index")
     index.sync(source, chunk_size=300)

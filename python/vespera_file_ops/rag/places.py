@@ -10,6 +10,8 @@ import os
 import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import polars as pl
+
 from ..errors import ArgumentError, PathNotFoundError
 from ..paths import encode_path
 from .manifest import artifact_id
@@ -60,6 +62,15 @@ class Source(NamedTuple):
         if name in {"", ADDED}:
             raise ArgumentError(f'name: {name!r} cannot be the name of a source; "{ADDED}" is where add() puts things')
         return cls(_text(root) if name is None else name, root, encoded)
+
+
+    def without(self, entries: pl.DataFrame, folder: str) -> pl.DataFrame:
+        """The entries of a look at the source (by `key`) but those of the index itself, where it lies in there."""
+        inside = os.path.realpath(folder)
+        if not _is_below(inside, self.root):
+            return entries
+        own = _key(os.path.relpath(inside, self.root).replace(os.sep, "/"))
+        return entries.filter((pl.col("key") != own) & ~pl.col("key").str.starts_with(f"{own}/"))
 
 
 class Place(NamedTuple):

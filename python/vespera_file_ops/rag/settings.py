@@ -108,15 +108,17 @@ def load_settings(folder: str) -> Settings | None:
             f"{path}: the index's settings cannot be read ({error}); sync with rebuild=True", path=path
         ) from error
     ensure_format(stored.get("format") if isinstance(stored, dict) else None, path)
+    if stored.get("is_ready") is False:
+        return None
     try:
         return Settings(stored["embedder"], dict(stored["chunker"]))
     except (KeyError, TypeError, ValueError) as error:
         raise IndexDamagedError(f"{path}: has no {error}; sync with rebuild=True", path=path) from error
 
 
-def save_settings(folder: str, settings: Settings) -> None:
-    """Store the settings of a new index."""
-    stored = {"format": FORMAT, **settings._asdict()}
+def save_settings(folder: str, settings: Settings, *, is_ready: bool) -> None:
+    """Store the settings of a new index: before its parts are made, and when they are. One that is not is none yet."""
+    stored = {"format": FORMAT, "is_ready": is_ready, **settings._asdict()}
     write_file_atomic(os.path.join(folder, _NAME), json.dumps(stored, indent=1))
 
 

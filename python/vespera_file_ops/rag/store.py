@@ -116,12 +116,12 @@ class Store:
         return found.with_options(options, self.folder)
 
     def _make(self, settings: Settings) -> None:
+        save_settings(self.folder, settings, is_ready=False)
         shutil.rmtree(os.path.join(self.folder, "sources"), ignore_errors=True)
         if self._cache is not None:
             self._cache.reset()
         self._table = Rows(self.folder, settings.dimension).create()
-        # Last, because an index is what has settings.
-        save_settings(self.folder, settings)
+        save_settings(self.folder, settings, is_ready=True)
 
     @property
     def table(self) -> Any:

@@ -119,7 +119,8 @@ class Sync:
     def _compared(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         before = self.manifest.before()
         table, look = compare(before, self.source.walked, self.walk, progress=self.limits.progress)
-        return keyed(table, "source"), look
+        table = keyed(table, "source")
+        return self.source.without(table, self.store.folder), self.source.without(look, self.store.folder)
 
     def _ensure_listed(self, differences: pl.DataFrame) -> None:
         """Raise if it looks as if the source itself were gone, and not what was in it."""

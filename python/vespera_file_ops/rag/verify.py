@@ -40,6 +40,7 @@ def differences(
 ) -> pl.DataFrame:
     """What differs between the rows of one source and its tree; no row if nothing does."""
     _, look = compare(pl.DataFrame(schema=FILES), source.walked, dict(walk))
+    look = source.without(look, rows.folder)
     files = look.filter((pl.col("kind") == "file") & pl.col("error").is_null())
     run = {name: walk[name] for name in ("within", "threads") if walk.get(name) is not None}
     unlisted = look.filter(pl.col("error").is_not_null())
