@@ -63,7 +63,6 @@ class Source(NamedTuple):
             raise ArgumentError(f'name: {name!r} cannot be the name of a source; "{ADDED}" is where add() puts things')
         return cls(_text(root) if name is None else name, root, encoded)
 
-
     def without(self, entries: pl.DataFrame, folder: str) -> pl.DataFrame:
         """The entries of a look at the source (by `key`) but those of the index itself, where it lies in there."""
         inside = os.path.realpath(folder)

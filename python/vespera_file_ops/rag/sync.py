@@ -86,13 +86,15 @@ class Sync:
             self._doubt_leftovers()
         self.doubted_before = set(self.manifest.doubts)
         differences, self.look = self._compared()
-        unknown = differences.filter(status="unknown")
-        self._ensure_listed(differences)
-        same = differences.filter((pl.col("status") == "unchanged") & (pl.col("kind") == "file"))
-        self.report["unchanged"] = _Line(same.height, seconds=time.monotonic() - begun)
+        is_same = (pl.col("status") == "unchanged") & (pl.col("kind") == "file")
+        # Nearly all of a tree is mostly unchanged, and then not looked at again. Folders are nothing to the index.
+        changed = differences.filter(~is_same & ((pl.col("kind") != "dir") | (pl.col("status") != "added")))
+        unknown = changed.filter(status="unknown")
+        self._ensure_listed(changed)
+        same = differences.select(is_same.sum()).item()
+        self.report["unchanged"] = _Line(same, seconds=time.monotonic() - begun)
         self.report["unknown"].add(unknown["relative_path"], errors=unknown["error"])
-        self.resolved |= set(same["key"]) & self.manifest.doubts.keys()
-        work = self._work(differences)
+        work = self._work(changed)
         if self.limits.dry_run:
             for status, part in work.items():
                 self.report[status].add(part["relative_path"], chunks=None)
@@ -130,7 +132,8 @@ class Sync:
                 f"{self.source.root}: cannot be listed ({root['error'][0]}); nothing was removed from the index",
                 path=self.source.root,
             )
-        known = self.manifest.files.select("key").join(differences, on="key", how="inner")
+        known = differences.filter(pl.col("status").is_in(["unknown", "removed"]))
+        known = known.join(self.manifest.files, on="key", how="semi") if known.height else known
         total = self.manifest.files.height
         unknown, removed = (known.filter(status=status).height for status in ("unknown", "removed"))
         if total and unknown and unknown + removed >= total:
@@ -151,17 +154,17 @@ class Sync:
     def _work(self, differences: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """The files to be worked on, by status; a renamed file has the place where it stood in `old_key`."""
         is_file = pl.col("kind") == "file"
-        known = set(self.manifest.files["key"]) | self.manifest.doubts.keys()
         work = {
             status: differences.filter((pl.col("status") == status) & is_file)
             for status in ("added", "modified", "renamed", "touched", "removed")
         }
         # A file that is in doubt only, because its first sync was cut short, is new to the index.
-        is_held = pl.col("key").is_in(self.manifest.files["key"].implode())
-        work["added"] = pl.concat([work["added"], work["modified"].filter(~is_held)])
-        work["modified"] = work["modified"].filter(is_held)
-        # Something else has taken the name of a file.
-        replaced = differences.filter((pl.col("status") == "modified") & ~is_file & pl.col("key").is_in(list(known)))
+        if work["modified"].height:
+            new = work["modified"].join(self.manifest.files, on="key", how="anti", maintain_order="left")
+            work["added"] = pl.concat([work["added"], new])
+            work["modified"] = work["modified"].join(new, on="key", how="anti", maintain_order="left")
+        # Something else has taken the name of a file: what was known before is `modified` only then.
+        replaced = differences.filter((pl.col("status") == "modified") & ~is_file)
         work["removed"] = pl.concat([work["removed"], replaced])
         return {status: part.with_columns(old_key=pl.col("old_path")) for status, part in work.items()}
 
