@@ -6,9 +6,10 @@ not compare; `rebuild=True` starts over. Options that are not given are those th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..errors import IndexDamagedError, IndexMismatchError
@@ -154,7 +155,10 @@ def _stored(options: ChunkOptions) -> dict[str, object]:
 
 
 def _tokenizer_name(tokenizer: object) -> str:
-    if isinstance(tokenizer, str | os.PathLike):
-        return os.fsdecode(tokenizer)
-    kind = tokenizer if isinstance(tokenizer, Callable) else type(tokenizer)  # type: ignore[arg-type]
-    return f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', type(tokenizer).__qualname__)}"
+    """A tokenizer by what it holds, as a hash; one that does not tell by its class."""
+    inner = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    to_str = getattr(inner, "to_str", None)
+    held = tokenizer if isinstance(tokenizer, bytes) else to_str() if callable(to_str) else None
+    if held is None:
+        return f"{type(inner).__module__}.{type(inner).__qualname__}"
+    return hashlib.blake2b(held if isinstance(held, bytes) else str(held).encode(), digest_size=16).hexdigest()
