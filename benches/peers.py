@@ -133,6 +133,24 @@ def find_fd() -> str | None:
     return found
 
 
+def find_fclones() -> str | None:
+    """`fclones`, if it is there: it is too large to be compiled for one row."""
+    return found_or_skipped("fclones", "not on PATH (`cargo install fclones`)")
+
+
+def find_rmlint() -> str | None:
+    """`rmlint`, if it is there."""
+    return found_or_skipped("rmlint", "not on PATH (Debian's rmlint)")
+
+
+def found_or_skipped(program: str, why: str) -> str | None:
+    """Where a program is, or None and a word about it."""
+    found = shutil.which(program)
+    if found is None:
+        skip(program, why)
+    return found
+
+
 def sum_of_counts(output: bytes) -> str:
     """What `rg --count-matches --no-filename` adds up to."""
     return f"{sum(map(int, output.split()))} rows"

@@ -3,25 +3,28 @@
 //! The rows are independent of each other, so they are worked on in parts by several threads ([`crate::pool`]), and stay
 //! in their order. What cannot be had of one path is null, with an error beside it; a null has no value. What a value is
 //! and how it is found, each kind says for itself: contents ([`content`]), what is known of them ([`facts`]), their hits
-//! ([`hits`]), and the entry ([`entry`]).
+//! ([`hits`]), their chunks ([`chunks`]), and the entry ([`entry`]).
 
+mod chunks;
 mod content;
 mod entry;
 mod facts;
 mod hits;
+mod packed;
 
 use std::sync::Arc;
 
-use arrow_array::builder::{ArrayBuilder, BinaryViewBuilder, BooleanBuilder, Int64Builder, StringViewBuilder};
+use arrow_array::builder::{ArrayBuilder, BooleanBuilder, Int64Builder, StringViewBuilder};
 use arrow_array::{ArrayRef, new_empty_array};
 use arrow_schema::{ArrowError, DataType, Field};
 
+use self::packed::Packed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::decode::EncodingChoice;
 use crate::io::root::Root;
 use crate::io::strategy::Thresholds;
 use crate::pool::spread;
-use crate::scan::SearchOptions;
+use crate::scan::{ChunkingOptions, SearchOptions};
 use crate::search::pattern::Patterns;
 
 /// So many parts a core, so that no thread waits long for the last one.
@@ -30,8 +33,8 @@ const PARTS_A_CORE: usize = 8;
 const MOST_ROWS: usize = 4096;
 /// and at least so many, so that a part is worth its array.
 const LEAST_ROWS: usize = 16;
-/// An array ends at about so many bytes. (Arrow's views are 32 bits wide.)
-const ARRAY_BYTES: usize = 256 << 20;
+/// An array ends at about so many bytes, which are there twice while it is made. (Arrow's views are 32 bits wide.)
+const ARRAY_BYTES: usize = 8 << 20;
 /// A single value above this fits into no array.
 const VALUE_BYTES: u64 = 1 << 31;
 
@@ -72,6 +75,8 @@ pub enum Operation {
     HitCount(SearchPlan),
     /// Its hits: the columns of the hits table that do not speak of the file.
     Hits(SearchPlan),
+    /// Its chunks: the columns of the chunks table that do not speak of the file.
+    Chunks(Box<ChunkingOptions>),
     /// Its row of the files table.
     Info {
         /// Describe what a link leads to.
@@ -147,6 +152,9 @@ impl ColumnRequest {
             Operation::Hits(plan) => {
                 DataType::LargeList(Arc::new(Field::new("item", DataType::Struct(hits::fields(plan)), true)))
             }
+            Operation::Chunks(_) => {
+                DataType::LargeList(Arc::new(Field::new("item", DataType::Struct(chunks::fields()), true)))
+            }
             Operation::Info { .. } => DataType::Struct(entry::fields()),
         }
     }
@@ -154,13 +162,13 @@ impl ColumnRequest {
     /// What finds the values of one thread.
     fn values(&self) -> Result<Box<dyn Values>> {
         let mut files = content::Files::new(self);
-        let texts = StringViewBuilder::new;
+        let texts = Packed::<String>::new;
         Ok(match self.operation.clone() {
             Operation::Text { encoding, max_bytes } => {
                 Each::of(texts(), String::len, move |path| content::text(&mut files, path, encoding, max_bytes))
             }
             Operation::Bytes { max_bytes } => {
-                Each::of(BinaryViewBuilder::new(), Vec::len, move |path| content::bytes(&mut files, path, max_bytes))
+                Each::of(Packed::new(), Vec::len, move |path| content::bytes(&mut files, path, max_bytes))
             }
             Operation::Head { lines, encoding } => {
                 Each::of(texts(), String::len, move |path| content::head(&files, path, lines, encoding))
@@ -179,6 +187,7 @@ impl ColumnRequest {
                 Each::of(Int64Builder::new(), size_of_val, move |path| search.count(path))
             }
             Operation::Hits(plan) => Box::new(hits::HitLists::new(files, &plan)?),
+            Operation::Chunks(options) => Box::new(chunks::ChunkLists::new(files, &options)?),
             Operation::Info { follow_symlinks } => Box::new(entry::Entries::new(files, follow_symlinks)),
         })
     }
@@ -215,32 +224,30 @@ impl ColumnRequest {
     }
 }
 
-/// A builder that takes values of this type one by one.
-trait Append<V>: ArrayBuilder {
+/// What takes values of this type one by one.
+trait Append<V> {
     fn append(&mut self, value: Option<V>);
-}
-
-impl Append<String> for StringViewBuilder {
-    fn append(&mut self, value: Option<String>) {
-        self.append_option(value);
-    }
-}
-
-impl Append<Vec<u8>> for BinaryViewBuilder {
-    fn append(&mut self, value: Option<Vec<u8>>) {
-        self.append_option(value);
-    }
+    /// The values so far; the next ones start anew.
+    fn array(&mut self) -> std::result::Result<ArrayRef, ArrowError>;
 }
 
 impl Append<i64> for Int64Builder {
     fn append(&mut self, value: Option<i64>) {
         self.append_option(value);
     }
+
+    fn array(&mut self) -> std::result::Result<ArrayRef, ArrowError> {
+        Ok(ArrayBuilder::finish(self))
+    }
 }
 
 impl Append<bool> for BooleanBuilder {
     fn append(&mut self, value: Option<bool>) {
         self.append_option(value);
+    }
+
+    fn array(&mut self) -> std::result::Result<ArrayRef, ArrowError> {
+        Ok(ArrayBuilder::finish(self))
     }
 }
 
@@ -277,7 +284,7 @@ impl<B: Append<V>, V, F: FnMut(&[u8]) -> Result<V>> Values for Each<B, V, F> {
 
     fn finish(&mut self) -> std::result::Result<ArrayRef, ArrowError> {
         self.bytes = 0;
-        Ok(self.builder.finish())
+        self.builder.array()
     }
 }
 

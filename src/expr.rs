@@ -28,6 +28,7 @@ fn operation(expression: &str, given: &Arguments) -> Result<Operation> {
         "is_binary" => Operation::IsBinary,
         "count_hits" => Operation::HitCount(given.search_plan()?),
         "search" => Operation::Hits(given.search_plan()?),
+        "chunks" => Operation::Chunks(Box::new(given.chunking()?)),
         "info" => Operation::Info { follow_symlinks: given.follow_symlinks },
         "exists" => Operation::Exists,
         other => return Err(Error::argument("expression", &format!("there is no expression {other:?}"))),

@@ -6,6 +6,7 @@
 //! - [`fail_point`]: where a test makes the library panic.
 //! - [`io`]: a path becomes bytes, and bytes become a path.
 //! - [`search`]: a root becomes files, and files become hits.
+//! - [`chunk`]: text becomes spans for retrieval.
 //! - [`table`]: rows become Arrow.
 //! - [`edit`]: matches in a file are replaced.
 //! - [`scan`]: the one pipeline: walk, read, operate, table.
@@ -19,6 +20,7 @@
 //! - `expr`: columns on demand as expressions of Polars (feature `polars`).
 
 pub mod bulk;
+pub mod chunk;
 pub mod columns;
 pub mod edit;
 pub mod error;

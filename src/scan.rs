@@ -7,12 +7,16 @@
 //! Rows of a table do not depend on the number of threads. Results that wait to leave are bounded in bytes; a worker
 //! with more than that waits, unless its span is the one that leaves next.
 
+mod chunking;
 pub(crate) mod control;
 mod crew;
 mod describe;
 mod exact_limit;
+mod extraction;
+pub(crate) mod file_chunks;
 pub(crate) mod file_search;
 pub(crate) mod hit_rows;
+mod ledger;
 mod neglect;
 mod options;
 mod read_text;
@@ -34,7 +38,10 @@ use arrow_array::RecordBatch;
 
 pub use control::{CancelToken, Reach};
 pub(crate) use describe::is_hidden;
-pub use options::{BinaryFiles, DescribeOptions, MAX_LINE_BYTES, Operation, ScanOptions, SearchOptions, SourceSpec};
+pub use extraction::{ExtractRequest, Extracted};
+pub use options::{
+    BinaryFiles, ChunkingOptions, DescribeOptions, MAX_LINE_BYTES, Operation, ScanOptions, SearchOptions, SourceSpec,
+};
 pub(crate) use read_text::BINARY_HEAD;
 pub use source::{Sources, normalised};
 pub use summary::Summary;
@@ -55,6 +62,8 @@ pub enum Step {
     Batch(Table, RecordBatch),
     /// Entries that wait for the caller to say which of them pass.
     Mask(MaskRequest),
+    /// A content whose text the caller extracts.
+    Extract(ExtractRequest),
     /// Nothing within the time box.
     Idle,
     /// There is no more.
@@ -125,6 +134,7 @@ impl Scan {
             match self.take(until)? {
                 Taken::Leaving(leaving) => self.let_go(leaving),
                 Taken::Mask(request) => return Ok(Step::Mask(request)),
+                Taken::Extract(request) => return Ok(Step::Extract(request)),
                 Taken::Idle => return Ok(Step::Idle),
                 Taken::Over => self.close(),
             }
@@ -140,6 +150,9 @@ impl Scan {
             }
             if let Some(request) = state.mask_requests.pop_front() {
                 return Ok(Taken::Mask(request));
+            }
+            if let Some(request) = state.extract_requests.pop_front() {
+                return Ok(Taken::Extract(request));
             }
             if let Some(leaving) = state.schedule.leave() {
                 drop(state);
@@ -175,6 +188,15 @@ impl Scan {
         self.shared.state().schedule.pass(request.key, passes);
         self.shared.work.notify_all();
         Ok(())
+    }
+
+    /// Hand over the text of a content, or say why there is none: then the file is unreadable.
+    pub fn answer_extraction(&mut self, request: &ExtractRequest, extracted: Extracted) {
+        // Under the lock, so that the worker is not between its look at the answer and its wait.
+        let state = self.shared.state();
+        request.answer.give(extracted);
+        drop(state);
+        self.shared.work.notify_all();
     }
 
     fn let_go(&mut self, leaving: Leaving<Output>) {
@@ -285,6 +307,7 @@ impl Drop for Scan {
 enum Taken {
     Leaving(Leaving<Output>),
     Mask(MaskRequest),
+    Extract(ExtractRequest),
     Idle,
     Over,
 }
@@ -307,6 +330,9 @@ pub fn collect(request: &ScanRequest, table: Table) -> Result<(Vec<RecordBatch>,
         match scan.next(Duration::from_secs(1))? {
             Step::Batch(_, batch) => batches.push(batch),
             Step::End => break,
+            Step::Extract(request) => {
+                scan.answer_extraction(&request, Err("nobody extracts text here".to_owned()));
+            }
             Step::Idle | Step::Mask(_) => {}
         }
     }

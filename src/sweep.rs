@@ -71,7 +71,7 @@ pub fn sweep_temp_files(
                 }
             }
             Step::End => return sweep.outcome(root),
-            Step::Idle | Step::Mask(_) => {}
+            Step::Idle | Step::Mask(_) | Step::Extract(_) => {}
         }
     }
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ._core import CancelToken, Root
     from ._core import __version__ as __version__
     from .bulk import apply_edits, write_files
+    from .chunks import chunk, chunk_files
     from .differences import diff_trees
     from .display import show
     from .edits import replace_in_file
@@ -54,10 +55,10 @@ if TYPE_CHECKING:
     from .explanation import explain
     from .files import compute_file_hash, read_file, read_file_chunks, read_file_lines, read_file_string
     from .listing import get_file_info, glob_files, list_directory
-    from .result import SearchResult
-    from .scan import scan_coverage, scan_files, scan_hits
+    from .result import ChunkResult, SearchResult
+    from .scan import scan_chunks, scan_coverage, scan_files, scan_hits
     from .searches import search, search_files, search_text
-    from .streams import stream_coverage, stream_files, stream_hits
+    from .streams import stream_chunks, stream_coverage, stream_files, stream_hits
     from .summaries import HitsSummary, summarize_hits
     from .watching import Watcher, watch
     from .writes import WriteResult, append_file, sweep_temp_files, write_file_atomic
@@ -68,6 +69,7 @@ __all__ = [
     "CancelToken",
     "CancelledError",
     "ChangedError",
+    "ChunkResult",
     "CommittedNotDurableError",
     "ConflictError",
     "DecodeError",
@@ -93,6 +95,8 @@ __all__ = [
     "WriteResult",
     "append_file",
     "apply_edits",
+    "chunk",
+    "chunk_files",
     "compute_file_hash",
     "diff_trees",
     "explain",
@@ -105,6 +109,7 @@ __all__ = [
     "read_file_lines",
     "read_file_string",
     "replace_in_file",
+    "scan_chunks",
     "scan_coverage",
     "scan_files",
     "scan_hits",
@@ -112,6 +117,7 @@ __all__ = [
     "search_files",
     "search_text",
     "show",
+    "stream_chunks",
     "stream_coverage",
     "stream_files",
     "stream_hits",
@@ -125,6 +131,7 @@ __all__ = [
 # Where each name comes from. Errors are found without a table: they all come from one module.
 _HOMES = {
     "CancelToken": "_core",
+    "ChunkResult": "result",
     "HitsSummary": "summaries",
     "Root": "_core",
     "SearchResult": "result",
@@ -133,6 +140,8 @@ _HOMES = {
     "__version__": "_core",
     "append_file": "writes",
     "apply_edits": "bulk",
+    "chunk": "chunks",
+    "chunk_files": "chunks",
     "compute_file_hash": "files",
     "diff_trees": "differences",
     "explain": "explanation",
@@ -144,6 +153,7 @@ _HOMES = {
     "read_file_lines": "files",
     "read_file_string": "files",
     "replace_in_file": "edits",
+    "scan_chunks": "scan",
     "scan_coverage": "scan",
     "scan_files": "scan",
     "scan_hits": "scan",
@@ -151,6 +161,7 @@ _HOMES = {
     "search_files": "searches",
     "search_text": "searches",
     "show": "display",
+    "stream_chunks": "streams",
     "stream_coverage": "streams",
     "stream_files": "streams",
     "stream_hits": "streams",

@@ -4,6 +4,7 @@ import os
 from typing import Literal, final
 
 __version__: str
+chunker_version: str
 
 @final
 class Batch:

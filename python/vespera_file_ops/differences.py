@@ -46,6 +46,8 @@ _USED: dict[str, pl.DataType] = {
     "device": pl.UInt64(),
     "error": pl.String(),
 }
+# What is looked at of the old row of an entry that is still there.
+_COMPARED = ("kind", "size", "modified", "changed", "inode", "device")
 _CARRIED: dict[str, pl.DataType] = {"blake3": pl.String(), "observed": _TIME}
 
 
@@ -101,11 +103,11 @@ def diff_trees(
     if not isinstance(verify, bool):
         raise TypeError(f"verify: a bool, not {type(verify).__name__}")
     given = checked("diff_trees", options, opt.DIFF)
-    return compare(old_files.lazy().collect(), source, given, verify=verify, progress=progress)[0]
+    return compare(old_files, source, given, verify=verify, progress=progress)[0]
 
 
 def compare(
-    old_files: pl.DataFrame,
+    old_files: pl.DataFrame | pl.LazyFrame,
     source: SourceArgument,
     options: dict[str, object],
     *,
@@ -117,15 +119,13 @@ def compare(
     A look that was taken later would know numbers that nobody compared, and hide the change behind them.
     """
     look = _Look(source, options, progress=progress)
-    old = _saved(old_files)
+    old = _saved(old_files.lazy())
     listed = look.listed()
     # A pair has the saved look's moment.
     new = listed.drop("observed", "depth")
-    pairs = new.join(old, on="key", how="left", suffix="_old", nulls_equal=False, maintain_order="left")
-    gone = old.join(new, on="key", how="anti", maintain_order="left")
+    pairs, added, gone = _paired(old, new)
 
-    both = _compared(pairs.filter(pl.col("kind_old").is_not_null()), look, verify=verify)
-    added = pairs.filter(pl.col("kind_old").is_null()).select(new.columns)
+    both = _compared(pairs, look, verify=verify)
     missing = gone.with_columns(is_unknown=look.unknown(gone, listed))
     renamed, added, removed = _moved(missing.filter(~pl.col("is_unknown")), added, look)
     parts = [
@@ -135,14 +135,14 @@ def compare(
         _rows(removed.with_columns(error=pl.lit(None, pl.String)), pl.lit("removed")),
         _rows(missing.filter("is_unknown").with_columns(error=pl.lit(_NOT_LISTED)), pl.lit("unknown")),
     ]
-    table = pl.concat(part for part in parts if part.height) if any(part.height for part in parts) else both
-    return table if table.height == both.height else table.sort(_component_order()), listed
+    parts = [part for part in parts if part.height and part is not both]
+    return pl.concat([both, *parts]).sort(component_order()) if parts else both, listed
 
 
 _NOT_LISTED = "where it stood, not everything could be listed"
 
 
-def _component_order() -> pl.Expr:
+def component_order() -> pl.Expr:
     """The order of the files table, in which a folder stands before its contents."""
     return pl.col("relative_path").str.replace_all("/", "\0", literal=True).cast(pl.Binary)
 
@@ -157,48 +157,100 @@ def _rows(frame: pl.DataFrame, status: pl.Expr, *, old_path: str | None = None) 
     )  # fmt: skip
 
 
-def _saved(old: pl.DataFrame) -> pl.DataFrame:
+def _saved(old: pl.LazyFrame) -> pl.DataFrame:
     """The saved table with all the columns that are compared, null where it has none."""
-    missing = [name for name in _NEEDED if name not in old.columns]
+    schema = old.collect_schema()
+    missing = [name for name in _NEEDED if name not in schema]
     if missing:
         raise ArgumentError(f"old_files: has no column {', '.join(missing)}; a files table is needed, as of scan_files")
     columns = {**_USED, **_CARRIED}
-    types = {name: old.schema[name] for name in columns if name in old.columns}
+    types = {name: schema[name] for name in columns if name in schema}
     for name, found in types.items():
         wanted = columns[name]
         same = found == wanted or (isinstance(found, pl.Datetime) and isinstance(wanted, pl.Datetime))
         if not same and found != pl.Null and not (found.is_integer() and wanted.is_integer()):
             raise ArgumentError(f"old_files: column {name} is {found}, expected {wanted}")
+    # Of a file, only these columns are read.
     whole = old.select(
         (pl.col(name).cast(dtype) if name in types else pl.lit(None, dtype).alias(name))
         for name, dtype in columns.items()
-    )
+    ).collect()
     if "path" not in types:
         whole = whole.with_columns(path=pl.col("relative_path"))
     # The rows of errors that are no entries have nothing to compare.
-    return keyed(whole.filter(pl.col("kind").is_not_null()), "old_files")
+    entries = whole.filter(pl.col("kind").is_not_null()) if whole["kind"].null_count() else whole
+    rows = keyed(entries)
+    _ensure_distinct(rows, "old_files")
+    return rows
 
 
-def keyed(files: pl.DataFrame, argument: str) -> pl.DataFrame:
+def keyed(files: pl.DataFrame) -> pl.DataFrame:
     """With the column `key`: the relative path, exactly also where it is not text."""
-    rows = files.with_columns(key=pl.col("relative_path"))
+    # In one piece, because everything that follows looks at all of it several times.
+    keys = files["relative_path"].rechunk().alias("key")
     if files["path_bytes"].null_count() < files.height:
-        paths = files.select("relative_path", "path_bytes").iter_rows()
-        rows = rows.with_columns(key=pl.Series([_exact_key(*path) for path in paths], dtype=pl.String))
+        odd = files["path_bytes"].is_not_null()
+        paths = files.filter(odd).select("relative_path", "path_bytes").iter_rows()
+        keys = keys.scatter(odd.arg_true(), [_exact_key(*path) for path in paths])
+    return files.with_columns(keys)
+
+
+def _ensure_distinct(rows: pl.DataFrame, argument: str) -> None:
     if rows["key"].n_unique() < rows.height:
         twice = rows.filter(pl.col("key").is_duplicated())["relative_path"][0]
         raise ArgumentError(
             f"{argument}: two entries have the relative path {twice!r}; compare the trees of several sources one by one"
         )
-    return rows
 
 
-def _exact_key(relative_path: str, exact: bytes | None) -> str:
+def _exact_key(relative_path: str, exact: bytes) -> str:
     """A key of the bytes behind a path, as far as they are relative to its source."""
-    if exact is None:
-        return relative_path
     components = relative_path.count("/") + 1
     return "\0" + b"/".join(exact.split(b"/")[-components:]).hex()
+
+
+def _paired(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """What stands in both looks, row beside row, what came, and what went.
+
+    Both come in one order, so that most of a tree that has hardly changed is found from the two ends, each entry at the
+    place of the other. Only what is between is joined.
+    """
+    head = _equal_rows(old["key"], new["key"])
+    if head < new.height:
+        _ensure_distinct(new, "source")
+    before, now = old.slice(head), new.slice(head)
+    tail = _equal_rows(before["key"].reverse(), now["key"].reverse())
+    before, now = before.head(before.height - tail), now.head(now.height - tail)
+    both = now.select("key").with_row_index("now").join(
+        before.select("key").with_row_index("before"), on="key", nulls_equal=False, maintain_order="left"
+    )  # fmt: skip
+    pairs = [
+        _beside(new.head(head), old.head(head)),
+        _beside(now[both["now"]], before[both["before"]]),
+        _beside(new.tail(tail), old.tail(tail)),
+    ]
+    return (
+        pl.concat([part for part in pairs if part.height] or pairs, rechunk=False),
+        now.filter(_all_but(both["now"], now.height)),
+        before.filter(_all_but(both["before"], before.height)),
+    )
+
+
+def _equal_rows(some: pl.Series, others: pl.Series) -> int:
+    """How many values the two begin with alike."""
+    rows = min(len(some), len(others))
+    differs = some.head(rows).ne_missing(others.head(rows))
+    first = differs.arg_max()
+    return first if first is not None and differs[first] else rows
+
+
+def _beside(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """The rows of now, and of those before what is compared and what only they know."""
+    return now.hstack(before.select(pl.col(*_COMPARED).name.suffix("_old"), *_CARRIED))
+
+
+def _all_but(rows: pl.Series, height: int) -> pl.Series:
+    return pl.repeat(True, height, eager=True).scatter(rows, False)
 
 
 class _Look:
@@ -214,7 +266,8 @@ class _Look:
         """Its entries, with the columns that are compared."""
         columns = {"files": [*_USED, "observed", "depth"]}
         (files,), _ = collect(self.request, "files", columns=columns, progress=self.progress)
-        return keyed(files, "source")
+        # One piece a column: else every expression over the rows of both looks would cut it anew.
+        return keyed(files.rechunk())
 
     def hashes(self, files: pl.DataFrame) -> pl.DataFrame:
         """The hash of each of these files, as columns `key`, `blake3` and `error`."""
@@ -295,10 +348,13 @@ def _compared(pairs: pl.DataFrame, look: _Look, *, verify: bool) -> pl.DataFrame
     to_hash = pl.col("is_file") & same_kind & pl.col("known") & same_size & pl.col("error").is_null()
     to_hash &= pl.lit(verify) | ~pl.col("same") | pl.col("young")
     hashes = look.hashes(pairs.filter(to_hash))
+    if hashes.height:
+        pairs = pairs.join(hashes, on="key", how="left", suffix="_now", maintain_order="left")
+        pairs = pairs.with_columns(error=pl.coalesce("error", "error_now"))
+    else:
+        pairs = pairs.with_columns(blake3_now=pl.lit(None, pl.String))
     found = pl.col("blake3_now").is_not_null()
     has_content = pl.col("blake3_now") == pl.col("blake3")
-    pairs = pairs.join(hashes, on="key", how="left", suffix="_now", maintain_order="left")
-    pairs = pairs.with_columns(error=pl.coalesce("error", "error_now"))
     status = (
         pl.when(pl.col("error").is_not_null())
         .then(pl.lit("unknown"))
@@ -314,12 +370,15 @@ def _compared(pairs: pl.DataFrame, look: _Look, *, verify: bool) -> pl.DataFrame
         .then(pl.lit("modified"))
         .otherwise(pl.lit("unchanged"))
     )
-    kept = pl.when(status.is_in(["unchanged", "touched"])).then("blake3")
-    return _rows(pairs.with_columns(status=status, blake3=pl.coalesce("blake3_now", kept)), pl.col("status"))
+    pairs = pairs.with_columns(status=status)
+    kept = pl.when(pl.col("status").is_in(["unchanged", "touched"])).then("blake3")
+    return _rows(pairs.with_columns(blake3=pl.coalesce("blake3_now", kept)), pl.col("status"))
 
 
 def _moved(removed: pl.DataFrame, added: pl.DataFrame, look: _Look) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """The rows of what was renamed, and what is left of what came and of what went."""
+    if not (removed.height and added.height):
+        return _rows(added.clear(), pl.lit("renamed")), added, removed
     name = pl.col("relative_path").str.split("/").list.last()
     removed, added = removed.with_columns(name=name), added.with_columns(name=name, blake3=pl.lit(None, pl.String))
     hashed = removed.filter((pl.col("kind") == "file") & pl.col("blake3").is_not_null() & (pl.col("size") > 0))

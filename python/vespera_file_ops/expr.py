@@ -13,6 +13,10 @@ several at a time, and nothing of the rest is opened. A null path has a null val
 What cannot be read is null, unless `errors` says otherwise: "raise" fails the query with the first error of a batch,
 "struct" gives a struct of `value` and `error`. With `within` the paths start in that folder and cannot leave it; it is
 opened by its path for each batch.
+
+The streaming engine holds a few batches at a time, and `scan_files` makes them of few rows, and of few bytes of files
+where the query uses `size` (a filter on it is enough): a query over contents takes the same memory however many files
+there are. What a sink gathers before it writes comes on top, and is counted in rows: see `read_text`.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import polars as pl
 from polars.plugins import register_plugin_function
 
 from . import _core
+from .chunk_arguments import tokenizer_json
 from .errors import ArgumentError
 from .paths import encode_within
 from .request import pattern_list
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ._core import Root
+    from .chunk_arguments import Tokenizer
     from .paths import PathArgument
 
     Paths = str | pl.Expr
@@ -42,6 +48,7 @@ _OF_SEARCH = ("patterns", "fixed_strings", "whole_word", "multiline", "encoding"
 
 __all__ = [
     "blake3",
+    "chunks",
     "count_hits",
     "encoding",
     "exists",
@@ -64,6 +71,10 @@ def read_text(
     within: Root | PathArgument | None = None,
 ) -> pl.Expr:
     """The text of each file (String), as `read_file_string` gives it: decoded strictly, without a byte order mark.
+
+    Into a sink, in memory that does not grow with the number of files: `sink_parquet(..., row_group_size=1000)`,
+    `sink_ipc(..., record_batch_size=1000)`. Several such groups are in memory at once; without these options Polars
+    gathers 122,880 rows of text in one.
 
     Arguments:
         path: The paths: an expression, or the name of a column.
@@ -326,6 +337,50 @@ def search(
     return _expression("search", path, errors, within, given)
 
 
+def chunks(
+    path: Paths = "path",
+    *,
+    chunk_size: int = 1600,
+    overlap: int = 0,
+    tokenizer: Tokenizer | bytes | None = None,
+    encoding: str = "auto",
+    errors: ErrorsAs = "null",
+    within: Root | PathArgument | None = None,
+) -> pl.Expr:
+    """The retrieval chunks of each file as a list of structs, for `explode` and `unnest`.
+
+    The structs have the columns of the chunks table that do not speak of the file: chunk, text_blake3, text, start_byte,
+    end_byte, start_line, end_line and language, as `scan_chunks` finds them.
+
+    Arguments:
+        path: The paths: an expression, or the name of a column.
+        chunk_size: At most so many characters, or tokens of `tokenizer`, in a chunk.
+        overlap: Neighbouring chunks share up to so many of them.
+        tokenizer: Count its tokens: a `tokenizers.Tokenizer`, or the content of a Hugging Face tokenizer.json.
+        encoding: A WHATWG encoding label; "auto": by the byte order mark, else UTF-8.
+        errors: "null", "raise" or "struct": what becomes of a file that cannot be read.
+        within: The paths start in this folder, and must not lead outside of it.
+
+    Raises:
+        ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> files = pl.DataFrame({"path": ["src/app.py", "src/util.py"]})
+        >>> chunks = files.select("path", chunk=pl.col("path").vfo.chunks(chunk_size=30)).explode("chunk").unnest("chunk")
+        >>> chunks.filter(path="src/util.py").select("path", "chunk", "start_line", "text").rows()
+        [('src/util.py', 0, 1, 'def helper():'), ('src/util.py', 1, 2, 'return 1  # FIXME')]
+    """
+    given = {
+        "chunk_size": _count("chunk_size", chunk_size),
+        "overlap": _count("overlap", overlap),
+        "tokenizer": None if tokenizer is None else tokenizer_json(tokenizer).decode(),
+        "encoding": encoding,
+    }
+    return _expression("chunks", path, errors, within, given)
+
+
 def info(
     path: Paths = "path",
     *,
@@ -396,6 +451,11 @@ def _ensure_usable(given: dict[str, object]) -> None:
     if search:
         ignore_case = {"true": True, "false": False}.get(str(given.get("ignore_case")), "smart")
         _core.Request("hits", [(b".", False)], {"patterns": ["."], **search, "ignore_case": ignore_case})
+    chunking = {name: given[name] for name in ("chunk_size", "overlap") if given.get(name) is not None}
+    if chunking:
+        tokenizer = given.get("tokenizer")
+        chunking |= {} if tokenizer is None else {"tokenizer": str(tokenizer).encode()}
+        _core.Request("chunks", [(b".", False)], chunking)
 
 
 def _root_path(root: Root) -> bytes:

@@ -33,6 +33,14 @@ _BOX_SECONDS = 0.025
 # How long the eager run stays inside Rust between two looks at the progress bar. Rust itself watches for signals.
 _GATHER_SECONDS = 0.1
 
+# A batch of files is passed on in pieces of at most so many rows, and of files that hold at most so much together if
+# their sizes are known. Polars holds tens of pieces between a source and a sink, and counts rows: what an expression
+# reads of the files of one piece is in memory at once. Pieces of fewer rows than the least would cost a query that
+# reads nothing more than the walk does.
+_ROWS_OF_PIECE = 256
+_FILE_BYTES_OF_PIECE = 4 << 20
+_LEAST_ROWS_OF_PIECE = 8
+
 
 def to_frame(table: Batch | Batches) -> pl.DataFrame:
     """A batch or a stream from the core as a frame; its buffers are shared, not copied."""
@@ -122,8 +130,9 @@ class _Source:
                     wanted -= frame.height
                 if predicate is not None:
                     frame = frame.filter(predicate)
-                # A selection goes through Polars' engine, which takes longer than the rows of a batch took to be made.
-                yield frame if frame.columns == columns else frame.select(columns)
+                for piece in _pieces(frame) if table == "files" else (frame,):
+                    # A selection goes through Polars' engine, which takes longer than the rows of a batch took.
+                    yield piece if piece.columns == columns else piece.select(columns)
         except (Exception, KeyboardInterrupt):
             # The traceback keeps this frame, and with it the scan. In every other case the end of the frame drops the
             # scan, whose workers stop then: Polars' second KeyboardInterrupt would skip any cleanup written here.
@@ -137,3 +146,19 @@ class _Source:
         if self.request.table == "files" or n_rows is not None or "max_hits" in self.request.options:
             return None
         return FilePredicate.of(predicate)
+
+
+def _pieces(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows of a batch of files, so few at a time that their contents can be held; one piece at least."""
+    for start in range(0, max(frame.height, 1), _ROWS_OF_PIECE):
+        piece = frame.slice(start, _ROWS_OF_PIECE)
+        if "size" not in frame.columns or piece["size"].sum() <= _FILE_BYTES_OF_PIECE:
+            yield piece
+            continue
+        first = held = 0
+        for row, size in enumerate(piece["size"].to_list()):
+            if row - first >= _LEAST_ROWS_OF_PIECE and held + (size or 0) > _FILE_BYTES_OF_PIECE:
+                yield piece.slice(first, row - first)
+                first, held = row, 0
+            held += size or 0
+        yield piece.slice(first)

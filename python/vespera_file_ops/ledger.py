@@ -33,10 +33,10 @@ def counted(count: float, one: str, several: str | None = None) -> str:
     return f"{count} {one if count == 1 else several or one + 's'}"
 
 
-def ledger_text(summary: Summary) -> str:
+def ledger_text(summary: Summary, row: str = "hit") -> str:
     """One line, such as `found 120 = searched 110 + binary 8 + unreadable 2; 31 hits`."""
     parts = [f"{status} {summary[status]}" for status in _STATUSES if status == "searched" or summary.get(status)]
-    text = f"found {summary['found']} = {' + '.join(parts)}; {counted(summary['hits'], 'hit')}"
+    text = f"found {summary['found']} = {' + '.join(parts)}; {counted(summary['hits'], row)}"
     left_out = [f"{summary[status]} {status}" for status in ("ignored", "hidden") if summary.get(status)]
     return f"{text}; left out by rule: {', '.join(left_out)}" if left_out else text
 

@@ -93,6 +93,7 @@ class _ExprNamespace:
     line_count = _method("expr", "line_count")
     encoding = _method("expr", "encoding")
     is_binary = _method("expr", "is_binary")
+    chunks = _method("expr", "chunks")
     count_hits = _method("expr", "count_hits", pattern_first=True)
     search = _method("expr", "search", pattern_first=True)
     info = _method("expr", "info")

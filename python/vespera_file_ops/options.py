@@ -17,9 +17,12 @@ from .tables import Column, column_lines
 
 if TYPE_CHECKING:
     from ._core import CancelToken, Root
+    from .chunk_arguments import Extractor, Tokenizer
     from .paths import PathArgument
 
 __all__ = [
+    "ChunkOptions",
+    "ChunksOptions",
     "CoverageOptions",
     "DiffOptions",
     "FilesOptions",
@@ -79,6 +82,23 @@ class FilesOptions(WalkOptions, total=False):
 
     blake3: bool
     observed: bool
+
+
+class ChunksOptions(WalkOptions, total=False):
+    """The options of chunking: how large chunks become, and what is text."""
+
+    chunk_size: int
+    overlap: int
+    tokenizer: Tokenizer | bytes | None
+    extractors: Mapping[str, Extractor] | None
+    encoding: str
+    strategy: StrategyName
+
+
+class ChunkOptions(ChunksOptions, total=False):
+    """The options of chunking that gives its ledger."""
+
+    include_ignored: bool
 
 
 class SearchOptions(WalkOptions, total=False):
@@ -176,6 +196,20 @@ _HITS: dict[str, Option] = {
     "captures": Option(False, "bool", "add `captures`: the pattern's groups, with their names and ranges"),
     "raw_bytes": Option(False, "bool", "add `matched_bytes` and `line_bytes`, where text had to be repaired"),
 }
+_CHUNKS: dict[str, Option] = {
+    "chunk_size": Option(1600, "int", "at most so many characters, or tokens of `tokenizer`, in a chunk"),
+    "overlap": Option(0, "int", "neighbouring chunks share up to so many of them"),
+    "tokenizer": Option(
+        None,
+        "tokenizers.Tokenizer or bytes",
+        "count its tokens; bytes are the content of a Hugging Face tokenizer.json",
+    ),
+    "extractors": Option(
+        None, "dict", 'functions that make text of a content, by the end of a name: {".pdf": function of bytes}'
+    ),
+    "encoding": _SEARCH["encoding"],
+    "strategy": _SEARCH["strategy"],
+}
 _COVERAGE: dict[str, Option] = {
     "include_ignored": Option(False, "bool", "a row as well for what was left out, with the rule in `excluded_by`"),
 }
@@ -185,6 +219,8 @@ HITS = {**_SEARCH, **_HITS, **_WALK}
 WATCH = {**_WATCH, **_FILTER}
 DIFF = {**_FILTER, "threads": _RUN["threads"]}
 COVERAGE = {**_SEARCH, **_COVERAGE, **_WALK}
+CHUNKS = {**_CHUNKS, **_WALK}
+CHUNK = {**_CHUNKS, **_COVERAGE, **_WALK}
 COMPLETE = {**_SEARCH, **_HITS, **_COVERAGE, **_WALK}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import _core
+from .chunk_arguments import checked_extractors, tokenizer_json
 from .errors import ArgumentError
 from .paths import encode_sources, encode_within, text_list
 
@@ -28,7 +29,7 @@ class ScanRequest:
     """One validated scan, ready to run any number of times.
 
     Arguments:
-        table: "files", "hits", "coverage", or "search" for hits and coverage in one pass.
+        table: "files", "hits", "coverage", "chunks", or "search" and "chunk" for rows and coverage in one pass.
         source: The `source` argument of the public function.
         options: The other arguments, by name.
         argument: The name of the source argument in that function, for its errors.
@@ -65,6 +66,10 @@ def given_options(options: dict[str, object]) -> dict[str, object]:
     given = {name: value for name, value in options.items() if value is not None}
     if "within" in given:
         given["within"] = encode_within(given["within"])  # type: ignore[arg-type]
+    if "tokenizer" in given:
+        given["tokenizer"] = tokenizer_json(given["tokenizer"])
+    if "extractors" in given:
+        given["extractors"] = checked_extractors(given["extractors"])
     return {name: text_list(name, value) if name in _TEXT_LISTS else value for name, value in given.items()}
 
 

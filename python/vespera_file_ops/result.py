@@ -1,4 +1,4 @@
-"""What `search` returns, hits, coverage and summary of one pass; and the warning of searches that keep only hits."""
+"""What `search` and `chunk` return, rows, coverage and summary of one pass; and the warning of who keeps only the rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .ledger import Summary, incomplete_text, ledger_text
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["SearchResult"]
+__all__ = ["ChunkResult", "SearchResult"]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,33 @@ class SearchResult:
         return f"SearchResult({self.ledger})"
 
 
-def warn_if_incomplete(summary: Summary, *, cut_expected: bool, stacklevel: int) -> None:
-    """Warn, once a call, of what a search without ledger did not search."""
+@dataclass(frozen=True)
+class ChunkResult:
+    """Chunks, coverage and summary of one pass over the files.
+
+    Attributes:
+        chunks: One row a retrieval chunk; the columns of `scan_chunks`.
+        coverage: One row for each file that was found, with what became of it; the columns of `scan_coverage`, where
+            `hits` are its chunks.
+        summary: What was counted: files by status, `hits` (the chunks), `bytes_searched`, `seconds`, `complete`.
+    """
+
+    chunks: pl.DataFrame
+    coverage: pl.DataFrame
+    summary: Summary
+
+    @property
+    def ledger(self) -> str:
+        """One line: `found 120 = searched 110 + binary 8 + unreadable 2; 310 chunks`."""
+        return ledger_text(self.summary, "chunk")
+
+    def __repr__(self) -> str:
+        return f"ChunkResult({self.ledger})"
+
+
+def warn_if_incomplete(summary: Summary, *, cut_expected: bool, stacklevel: int, named_by: str = "search") -> None:
+    """Warn, once a call, of what a scan without ledger did not read."""
     text = incomplete_text(summary, cut_expected=cut_expected)
     if text is not None:
-        message = f"{text}; vespera_file_ops.search() names each file in its coverage"
+        message = f"{text}; vespera_file_ops.{named_by}() names each file in its coverage"
         warnings.warn(message, IncompleteSearchWarning, stacklevel=stacklevel + 1)

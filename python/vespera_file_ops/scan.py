@@ -1,4 +1,4 @@
-"""The lazy scans: a folder as a Polars LazyFrame of its entries, its hits or its coverage.
+"""The lazy scans: a folder as a Polars LazyFrame of its entries, its hits, its chunks or its coverage.
 
 They are real IO sources. A column that the query does not use is not computed (`select("path")` stats nothing), a
 filter on path, extension, size or time runs before a file is opened, and `head(n)` stops the walk. Every collect looks
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import polars as pl
     from typing_extensions import Unpack
 
-    from .options import CoverageOptions, FilesOptions, HitsOptions
+    from .options import ChunksOptions, CoverageOptions, FilesOptions, HitsOptions
     from .paths import SourceArgument
 
-__all__ = ["scan_coverage", "scan_files", "scan_hits"]
+__all__ = ["scan_chunks", "scan_coverage", "scan_files", "scan_hits"]
 
 
 @documented(opt.FILES, tables.FILES)
@@ -118,3 +118,34 @@ def scan_coverage(
     """
     given = checked("scan_coverage", options, opt.COVERAGE)
     return lazy_frame(ScanRequest("coverage", source, {**given, "patterns": pattern_list(pattern)}))
+
+
+@documented(opt.CHUNKS, tables.CHUNKS)
+def scan_chunks(source: SourceArgument = ".", **options: Unpack[ChunksOptions]) -> pl.LazyFrame:
+    """The files below a folder cut into pieces for retrieval, one row each.
+
+    Source code (Bash, C, C++, Go, Java, JavaScript, Python, Rust, TypeScript) is cut between the nodes of its syntax tree,
+    Markdown between its sections, a notebook between its cells, all other text between paragraphs and sentences; text with
+    lines above 16 KiB into windows of a fixed size. The same file gives the same chunks on every machine. Binary files give
+    none, and bytes that are not valid in the encoding become U+FFFD.
+
+    Arguments:
+        source: A folder, a file, a glob such as `"docs/**/*.md"`, or a list of these.
+        {options}
+
+    Columns:
+        {columns}
+
+    Raises:
+        PathNotFoundError: The one source does not exist.
+        PatternError: A glob does not parse.
+        ArgumentError, TypeError: Another argument cannot be used; the message names it.
+
+    Example:
+        >>> import polars as pl
+        >>> import vespera_file_ops as vfo
+        >>> chunks = vfo.scan_chunks(".").filter(pl.col("extension") == "py")
+        >>> chunks.select("path", "chunk", "start_line", "end_line", "language").collect().rows()
+        [('src/app.py', 0, 1, 5, 'python'), ('src/util.py', 0, 1, 2, 'python')]
+    """
+    return lazy_frame(ScanRequest("chunks", source, checked("scan_chunks", options, opt.CHUNKS)))

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._core import TableStream
-    from .options import CoverageOptions, FilesOptions, HitsOptions
+    from .options import ChunksOptions, CoverageOptions, FilesOptions, HitsOptions
     from .paths import SourceArgument
 
-__all__ = ["stream_coverage", "stream_files", "stream_hits"]
+__all__ = ["stream_chunks", "stream_coverage", "stream_files", "stream_hits"]
 
 
 @documented(opt.FILES, tables.FILES)
@@ -145,6 +145,45 @@ def stream_coverage(
     """
     given = checked("stream_coverage", options, opt.COVERAGE)
     return _stream(ScanRequest("coverage", source, {**given, "patterns": pattern_list(pattern)}), columns, timestamps)
+
+
+@documented(opt.CHUNKS, tables.CHUNKS)
+def stream_chunks(
+    source: SourceArgument = ".",
+    *,
+    columns: Iterable[str] | None = None,
+    timestamps: Literal["ns", "us"] = "ns",
+    **options: Unpack[ChunksOptions],
+) -> TableStream:
+    """The retrieval chunks of files, as an Arrow stream; what `scan_chunks` gives.
+
+    Arguments:
+        source: A folder, a file, a glob, or a list of these.
+        columns: These columns alone, in the table's order; the others are not computed.
+        timestamps: The unit of times; DuckDB's date functions want "us".
+        {options}
+
+    Columns:
+        {columns}
+
+    Returns:
+        An object with `__arrow_c_stream__` (a fresh scan each call) and `__arrow_c_schema__`, which also iterates over
+        record batches.
+
+    Raises:
+        PathNotFoundError: The one source does not exist.
+        PatternError: A glob does not parse.
+        ArgumentError, TypeError: An argument, or the name of a column, cannot be used.
+
+    Example:
+        >>> import duckdb
+        >>> import vespera_file_ops as vfo
+        >>> chunks = vfo.stream_chunks("src", columns=["path", "text", "language"])
+        >>> duckdb.sql("select language, count(*) from chunks group by all order by all").fetchall()
+        [('python', 2), ('rust', 1)]
+    """
+    request = ScanRequest("chunks", source, checked("stream_chunks", options, opt.CHUNKS))
+    return _stream(request, columns, timestamps)
 
 
 def _stream(request: ScanRequest, columns: Iterable[str] | None, timestamps: str) -> TableStream:

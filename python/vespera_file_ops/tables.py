@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["COVERAGE", "EVENTS", "FILES", "HITS", "Column", "column_lines"]
+__all__ = ["CHUNKS", "COVERAGE", "EVENTS", "FILES", "HITS", "Column", "column_lines"]
 
 
 class Column(NamedTuple):
@@ -92,6 +92,27 @@ COVERAGE = (
     Column("strategy", "String", "how it was read: buffered, mmap or stream"),
     Column("excluded_by", "String", "the rule that left it out: file, line and text"),
     Column("error", "String", "what went wrong, or where it was cut"),
+)
+
+CHUNKS = (
+    *_PATH,
+    Column("extension", "String", "of the file, without the dot; null if none"),
+    Column("size", "Int64", "bytes of the file"),
+    Column("modified", "Datetime", "when the file's content changed"),
+    Column("chunk", "Int64", "0-based number of the chunk in its file"),
+    Column(
+        "chunk_id",
+        "String",
+        "the BLAKE3 hash of `relative_path`, a NUL, `chunk` in 8 bytes (little-endian) and `text`, in hexadecimal",
+    ),
+    Column("text_blake3", "String", "the hash of `text` alone: the key of an embedding cache"),
+    Column("text", "String", "the chunk, without the blank lines around it"),
+    Column("start_byte", "Int64", "0-based offset in the raw file; null where the text does not stand there as it is"),
+    Column("end_byte", "Int64", "where it ends: `raw[start_byte:end_byte]` decodes to `text`"),
+    Column("start_line", "Int64", "1-based line of its first character; null likewise"),
+    Column("end_line", "Int64", "1-based line of its last character; null likewise"),
+    Column("language", "String", "what it was split as: python, markdown, ...; null for plain text"),
+    Column("file_blake3", "String", "the hash of the file's content in hexadecimal"),
 )
 
 DIFFERENCES = (

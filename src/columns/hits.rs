@@ -1,22 +1,23 @@
 //! The hits of a file as one value: how many, or a list of them.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
-use arrow_array::{Array, ArrayRef, LargeListArray, StructArray};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, Field, Fields};
+use arrow_array::ArrayRef;
+use arrow_buffer::NullBufferBuilder;
+use arrow_schema::{ArrowError, Fields};
 
+use super::chunks::list_of;
 use super::content::Files;
 use super::{SearchPlan, Values};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::root::AsHandle;
 use crate::io::shared_read::SharedRead;
-use crate::scan::CancelToken;
 use crate::scan::control::Control;
 use crate::scan::file_search::{FileSearch, OpenedFile, SearchBounds, Verdict};
 use crate::scan::hit_rows::HitRows;
 use crate::scan::worker::{BatchLimit, Outbox, Output};
+use crate::scan::{CancelToken, Extracted};
 use crate::search::walk::EntryPath;
 use crate::table::{HitsBuilder, Layout, Projection, Status, Table};
 
@@ -68,22 +69,26 @@ impl PathSearch {
         let opened = OpenedFile { path: shown, handle: file.as_handle(), named: true, short_read_is_end };
         let bounds = SearchBounds { hits: u64::MAX, control: &self.control, to_the_end: true };
         let verdict = self.search.search(opened, bounds, &Undivided)?;
-        let (kind, text) = match verdict.status {
-            Status::Searched | Status::Binary | Status::Limit => return Ok(verdict),
-            Status::Changed => {
-                (ErrorKind::Changed, "changed while it was searched; try again when nobody writes to it")
-            }
-            Status::NotReached => {
-                (ErrorKind::Limit, "its hits are more than a value of a column can hold; use search_text")
-            }
-            _ => (ErrorKind::Io, verdict.error.as_deref().unwrap_or("cannot be read")),
-        };
-        Err(Error::new(kind, text.to_owned()).with_path(path))
+        ensure_searched(path, &verdict)?;
+        Ok(verdict)
     }
 }
 
+/// An error for what was not searched to its end.
+pub(super) fn ensure_searched(path: &[u8], verdict: &Verdict) -> Result<()> {
+    let (kind, text) = match verdict.status {
+        Status::Searched | Status::Binary | Status::Limit => return Ok(()),
+        Status::Changed => (ErrorKind::Changed, "changed while it was read; try again when nobody writes to it"),
+        Status::NotReached => {
+            (ErrorKind::Limit, "it gives more than a value of a column can hold; use search_text or chunk_files")
+        }
+        _ => (ErrorKind::Io, verdict.error.as_deref().unwrap_or("cannot be read")),
+    };
+    Err(Error::new(kind, text.to_owned()).with_path(path))
+}
+
 /// Nobody takes batches before the end.
-struct Undivided;
+pub(super) struct Undivided;
 
 impl Outbox for Undivided {
     fn batch_limit(&self) -> BatchLimit {
@@ -95,6 +100,10 @@ impl Outbox for Undivided {
     }
 
     fn call_for_help(&self, _work: Weak<SharedRead>) {}
+
+    fn extract(&self, _suffix: usize, _path: Vec<u8>, _content: Vec<u8>) -> Option<Extracted> {
+        None
+    }
 }
 
 /// The lists of the hits of files.
@@ -143,9 +152,6 @@ impl Values for HitLists {
             return Err(ArrowError::InvalidArgumentError("a list of hits without rows".to_owned()));
         };
         let batch = rows.builder.finish().map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
-        let items = StructArray::try_new(self.fields.clone(), batch.columns().to_vec(), None)?;
-        let ends = OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(&mut self.ends, vec![0])));
-        let item = Arc::new(Field::new("item", items.data_type().clone(), true));
-        Ok(Arc::new(LargeListArray::try_new(item, ends, Arc::new(items), self.nulls.finish())?))
+        list_of(self.fields.clone(), batch.columns().to_vec(), &mut self.ends, &mut self.nulls)
     }
 }

@@ -2,12 +2,14 @@
 
 use serde::Deserialize;
 
+use crate::chunk::ChunkOptions;
+use crate::chunk::measure::Measure;
 use crate::columns::{ColumnRequest, Operation, SearchPlan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::decode::EncodingChoice;
 use crate::io::root::Root;
 use crate::io::strategy::Thresholds;
-use crate::scan::{BinaryFiles, MAX_LINE_BYTES, SearchOptions};
+use crate::scan::{BinaryFiles, ChunkingOptions, MAX_LINE_BYTES, SearchOptions};
 use crate::search::pattern::{CaseMatching, PatternOptions};
 
 /// What becomes of a path of which there is no value.
@@ -48,6 +50,10 @@ pub struct Arguments {
     raw_bytes: bool,
     max_hits: Option<u64>,
     max_line_bytes: Option<usize>,
+    chunk_size: Option<usize>,
+    overlap: usize,
+    /// The content of a `tokenizer.json`.
+    tokenizer: Option<String>,
 }
 
 impl Arguments {
@@ -68,6 +74,16 @@ impl Arguments {
 
     pub fn encoding(&self) -> Result<EncodingChoice> {
         EncodingChoice::parse(self.encoding.as_deref().unwrap_or("auto"))
+    }
+
+    pub fn chunking(&self) -> Result<ChunkingOptions> {
+        let defaults = ChunkOptions::default();
+        let measure =
+            self.tokenizer.as_ref().map_or(Ok(defaults.measure), |json| Measure::of_tokenizer(json.as_bytes()))?;
+        let chunk_size = self.chunk_size.unwrap_or(defaults.chunk_size);
+        let chunks = ChunkOptions { chunk_size, overlap: self.overlap, measure };
+        chunks.validate()?;
+        Ok(ChunkingOptions { chunks, encoding: self.encoding()?, extracted: Vec::new() })
     }
 
     pub fn search_plan(&self) -> Result<SearchPlan> {

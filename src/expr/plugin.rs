@@ -237,5 +237,6 @@ expression!("encoding", _polars_plugin_encoding, _polars_plugin_field_encoding);
 expression!("is_binary", _polars_plugin_is_binary, _polars_plugin_field_is_binary);
 expression!("count_hits", _polars_plugin_count_hits, _polars_plugin_field_count_hits);
 expression!("search", _polars_plugin_search, _polars_plugin_field_search);
+expression!("chunks", _polars_plugin_chunks, _polars_plugin_field_chunks);
 expression!("info", _polars_plugin_info, _polars_plugin_field_info);
 expression!("exists", _polars_plugin_exists, _polars_plugin_field_exists);

@@ -7,6 +7,7 @@
 //! A byte order mark decides over a given encoding, as it does in ripgrep: the file knows better than its reader.
 
 mod encode;
+mod repaired;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ use std::cell::RefCell;
 use encoding_rs::{Decoder, DecoderResult, Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::error::{Error, ErrorKind, Result};
+pub use repaired::Repaired;
 
 /// How far apart the remembered positions are, in bytes of text: what a step back costs at most.
 const ANCHOR_BYTES: usize = 512;

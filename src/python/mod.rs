@@ -8,6 +8,7 @@ mod bulk;
 mod capsule;
 mod edits;
 mod errors;
+mod extractors;
 mod files;
 mod guard;
 mod interrupts;
@@ -75,5 +76,6 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let no_more_reminders = wrap_pyfunction!(reminder::no_more_reminders, module)?;
     module.py().import("atexit")?.call_method1("register", (&no_more_reminders,))?;
     module.add_function(no_more_reminders)?;
+    module.add("chunker_version", crate::chunk::CHUNKER_VERSION)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -7,12 +7,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 
 use super::errors::raised;
+use super::extractors::Extractors;
 use super::root::{PyRoot, root_of};
+use crate::chunk::ChunkOptions;
+use crate::chunk::measure::Measure;
 use crate::error::Error;
 use crate::io::decode::EncodingChoice;
 use crate::io::root::Root;
 use crate::io::strategy::{Strategy, Thresholds};
-use crate::scan::{BinaryFiles, CancelToken, MAX_LINE_BYTES, ScanOptions, SearchOptions, SourceSpec};
+use crate::scan::{BinaryFiles, CancelToken, ChunkingOptions, MAX_LINE_BYTES, ScanOptions, SearchOptions, SourceSpec};
 use crate::search::FilterOptions;
 use crate::search::pattern::{CaseMatching, PatternOptions};
 
@@ -230,6 +233,32 @@ impl<'py> Arguments<'_, 'py> {
             max_hits_per_file: self.count("max_hits_per_file", 1)?,
             max_line_bytes: self.count("max_line_bytes", 1)?.map_or(MAX_LINE_BYTES, as_size),
         })
+    }
+
+    /// Everything about how files become chunks.
+    pub fn chunking_options(&self) -> PyResult<(ChunkingOptions, Extractors)> {
+        let defaults = ChunkOptions::default();
+        let as_size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let measure = match self.given("tokenizer")? {
+            None => defaults.measure,
+            Some(json) => match json.cast::<PyBytes>() {
+                Ok(json) => Measure::of_tokenizer(json.as_bytes()).map_err(|error| raised(&error))?,
+                Err(_) => return Err(Self::wrong("tokenizer", "bytes", &json)),
+            },
+        };
+        let (extracted, extractors) = match self.given("extractors")? {
+            None => (Vec::new(), Extractors::default()),
+            Some(functions) => match functions.cast::<PyDict>() {
+                Ok(functions) => Extractors::of(functions)?,
+                Err(_) => return Err(Self::wrong("extractors", "a dict", &functions)),
+            },
+        };
+        let chunks = ChunkOptions {
+            chunk_size: self.count("chunk_size", 1)?.map_or(defaults.chunk_size, as_size),
+            overlap: self.count("overlap", 0)?.map_or(defaults.overlap, as_size),
+            measure,
+        };
+        Ok((ChunkingOptions { chunks, encoding: self.encoding("encoding")?, extracted }, extractors))
     }
 
     /// What happens at a NUL.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::errors::raised;
+use super::extractors::Extractors;
 use super::guard::guarded;
 use super::options::Arguments;
 use super::reminder::remind_polars;
@@ -23,6 +24,7 @@ pub struct PyRequest {
     tables: Vec<Table>,
     /// Whether the ledger is part of the answer, so that a cancelled scan tells there what was not reached.
     keeps_ledger: bool,
+    extractors: Extractors,
 }
 
 fn layout(views: bool, timestamps: &str) -> PyResult<Layout> {
@@ -66,19 +68,26 @@ impl PyRequest {
                 "hits" => vec![Table::Hits],
                 "coverage" => vec![Table::Coverage],
                 "search" => vec![Table::Hits, Table::Coverage],
+                "chunks" => vec![Table::Chunks],
+                "chunk" => vec![Table::Chunks, Table::Coverage],
                 other => {
-                    let text = format!("expected files, hits, coverage or search, got {other:?}");
+                    let text = format!("expected files, hits, coverage, search, chunks or chunk, got {other:?}");
                     return Err(raised(&Error::argument("table", &text)));
                 }
             };
+            let mut extractors = Extractors::default();
             let operation = if tables == [Table::Files] {
                 let (blake3, observed) = (arguments.flag("blake3", false)?, arguments.flag("observed", false)?);
                 Operation::Describe(DescribeOptions { blake3, observed })
+            } else if tables.contains(&Table::Chunks) {
+                let (chunking, functions) = arguments.chunking_options()?;
+                extractors = functions;
+                Operation::Chunk(Box::new(chunking))
             } else {
                 Operation::Search(Box::new(arguments.search_options()?))
             };
             let request = options.py().detach(|| ScanRequest::new(scan, operation)).map_err(|error| raised(&error))?;
-            Ok(Self { request, keeps_ledger: tables.contains(&Table::Coverage), tables })
+            Ok(Self { request, keeps_ledger: tables.contains(&Table::Coverage), tables, extractors })
         })
     }
 
@@ -113,7 +122,7 @@ impl PyRequest {
             let selection = Selection { tables: tables?, n_rows, mask_columns: prefilter };
             let scan = py.detach(|| self.request.start(&selection)).map_err(|error| raised(&error))?;
             scan.on_neglect(remind_polars);
-            Ok(PyScan::new(scan, selection.tables, self.keeps_ledger))
+            Ok(PyScan::new(scan, selection.tables, self.keeps_ledger, self.extractors.clone()))
         })
     }
 
@@ -125,7 +134,7 @@ impl PyRequest {
         guarded(|| {
             let layout = layout(false, timestamps)?;
             let projection = self.projection(self.table(table)?, columns.as_deref(), layout)?;
-            Ok(PyTableStream::new(self.request.clone(), projection))
+            Ok(PyTableStream::new(self.request.clone(), projection, self.extractors.clone()))
         })
     }
 }

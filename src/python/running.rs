@@ -8,12 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::errors::raised;
+use super::extractors::Extractors;
 use super::guard::{caught, guarded};
 use super::stream::{PyBatch, PyBatches};
 use crate::error::{Error, ErrorKind};
 use crate::fail_point::FailPoint;
 use crate::scan::{MaskRequest, Scan, Step};
-use crate::table::{Projection, Status, Table};
+use crate::table::{Projection, Status, Table, bytes_of};
 
 /// The longest wait between two looks at the signals.
 pub const BOX: Duration = Duration::from_millis(25);
@@ -28,6 +29,7 @@ pub struct PyScan {
     gathered: Mutex<Gathered>,
     tables: Vec<Projection>,
     keeps_ledger: bool,
+    extractors: Extractors,
 }
 
 #[derive(Default)]
@@ -38,8 +40,8 @@ struct Gathered {
 
 impl PyScan {
     /// A scan that has just been started.
-    pub fn new(scan: Scan, tables: Vec<Projection>, keeps_ledger: bool) -> Self {
-        Self { scan: Arc::new(Mutex::new(scan)), gathered: Mutex::default(), tables, keeps_ledger }
+    pub fn new(scan: Scan, tables: Vec<Projection>, keeps_ledger: bool, extractors: Extractors) -> Self {
+        Self { scan: Arc::new(Mutex::new(scan)), gathered: Mutex::default(), tables, keeps_ledger, extractors }
     }
 
     fn stop(&self, py: Python<'_>) {
@@ -59,7 +61,18 @@ impl PyScan {
                 scan.next(time_box)
             })
         });
-        match step.map_err(|error| raised(&error)).and_then(|step| py.check_signals().map(|()| step)) {
+        let step = step.map_err(|error| raised(&error)).and_then(|step| py.check_signals().map(|()| step));
+        let step = step.and_then(|step| match step {
+            Step::Extract(request) => {
+                let extracted = self.extractors.extract(py, &request)?;
+                py.detach(|| {
+                    self.scan.lock().unwrap_or_else(PoisonError::into_inner).answer_extraction(&request, extracted);
+                });
+                Ok(Step::Idle)
+            }
+            step => Ok(step),
+        });
+        match step {
             Ok(step) => Ok(step),
             Err(error) => {
                 self.stop(py);
@@ -84,8 +97,8 @@ impl PyScan {
                         ("mask", request.into_pyobject(py)?.into_any())
                     }
                     Step::End => ("end", py.None().into_bound(py)),
-                    Step::Idle if left <= BOX => return Ok(None),
-                    Step::Idle => continue,
+                    Step::Idle | Step::Extract(_) if left <= BOX => return Ok(None),
+                    Step::Idle | Step::Extract(_) => continue,
                 };
                 return Ok(Some(event));
             }
@@ -101,13 +114,13 @@ impl PyScan {
                 match self.step(py, left.min(BOX))? {
                     Step::Batch(table, batch) => {
                         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-                        gathered.bytes += batch.get_array_memory_size();
+                        gathered.bytes += bytes_of(&batch);
                         gathered.batches.push((table, batch));
                         if gathered.bytes > MOST_EAGER_BYTES {
                             drop(gathered);
                             self.stop(py);
-                            let text = "the result is above 4 GiB; use scan_files, scan_hits or scan_coverage, whose rows \
-                                    can be filtered and streamed into a sink";
+                            let text = "the result is above 4 GiB; use scan_files, scan_hits, scan_coverage or \
+                                    scan_chunks, whose rows can be filtered and streamed into a sink";
                             return Err(raised(&Error::new(ErrorKind::Limit, text)));
                         }
                     }
@@ -116,7 +129,7 @@ impl PyScan {
                         let text = "a scan with a prefilter is taken with next(), which asks for the mask";
                         return Err(raised(&Error::argument("prefilter", text)));
                     }
-                    Step::Idle => {}
+                    Step::Idle | Step::Extract(_) => {}
                 }
                 if left.is_zero() {
                     return Ok(false);

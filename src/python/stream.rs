@@ -11,6 +11,7 @@ use pyo3::types::{PyCapsule, PyDict};
 
 use super::capsule::{ArrayCapsules, array_capsules, schema_capsule, stream_capsule};
 use super::errors::raised;
+use super::extractors::Extractors;
 use super::guard::{caught, guarded};
 use crate::error::{Error, ErrorKind};
 use crate::scan::{Scan, ScanRequest, Selection, Step};
@@ -80,12 +81,13 @@ impl PyBatches {
 pub struct PyTableStream {
     request: ScanRequest,
     projection: Projection,
+    extractors: Extractors,
 }
 
 impl PyTableStream {
     /// The selected columns of one table of this scan.
-    pub fn new(request: ScanRequest, projection: Projection) -> Self {
-        Self { request, projection }
+    pub fn new(request: ScanRequest, projection: Projection, extractors: Extractors) -> Self {
+        Self { request, projection, extractors }
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<Scan> {
@@ -98,14 +100,24 @@ impl PyTableStream {
 struct ScanReader {
     scan: Scan,
     schema: SchemaRef,
+    extractors: Extractors,
 }
 
 /// The next step. Whatever ends the scan early stops its workers; a panic must not reach the C code that asks.
-fn next_batch(scan: &mut Scan, time_box: Duration) -> Result<Step, Error> {
+fn next_batch(scan: &mut Scan, extractors: &Extractors, time_box: Duration) -> Result<Step, Error> {
     let step = if scan.is_cancelled() {
         Err(Error::new(ErrorKind::Cancelled, "cancelled through its CancelToken"))
     } else {
-        caught(|| scan.next(time_box))
+        caught(|| match scan.next(time_box)? {
+            Step::Extract(request) => {
+                let extracted =
+                    Python::attach(|py| extractors.extract(py, &request).map_err(|error| error.to_string()));
+                let stopped = |text| Error::new(ErrorKind::Cancelled, text);
+                scan.answer_extraction(&request, extracted.map_err(stopped)?);
+                Ok(Step::Idle)
+            }
+            step => Ok(step),
+        })
     };
     if step.is_err() {
         scan.close();
@@ -118,10 +130,10 @@ impl Iterator for ScanReader {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match next_batch(&mut self.scan, Duration::from_millis(25)) {
+            match next_batch(&mut self.scan, &self.extractors, Duration::from_millis(25)) {
                 Ok(Step::Batch(_, batch)) => return Some(Ok(batch)),
                 Ok(Step::End) => return None,
-                Ok(Step::Idle | Step::Mask(_)) => {}
+                Ok(Step::Idle | Step::Mask(_) | Step::Extract(_)) => {}
                 Err(error) => return Some(Err(ArrowError::ExternalError(Box::new(error)))),
             }
         }
@@ -145,7 +157,8 @@ impl PyTableStream {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         guarded(|| {
             let scan = self.start(py)?;
-            stream_capsule(py, ScanReader { scan, schema: self.projection.schema() })
+            let extractors = self.extractors.clone();
+            stream_capsule(py, ScanReader { scan, schema: self.projection.schema(), extractors })
         })
     }
 
@@ -154,7 +167,10 @@ impl PyTableStream {
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<PyTableStreamIterator> {
-        guarded(|| Ok(PyTableStreamIterator { scan: Mutex::new(self.start(py)?), taken: Mutex::default() }))
+        guarded(|| {
+            let (scan, extractors) = (Mutex::new(self.start(py)?), self.extractors.clone());
+            Ok(PyTableStreamIterator { scan, extractors, taken: Mutex::default() })
+        })
     }
 }
 
@@ -162,6 +178,7 @@ impl PyTableStream {
 #[pyclass(name = "TableStreamIterator", module = "vespera_file_ops._core", frozen)]
 pub struct PyTableStreamIterator {
     scan: Mutex<Scan>,
+    extractors: Extractors,
     taken: Mutex<VecDeque<RecordBatch>>,
 }
 
@@ -179,13 +196,13 @@ impl PyTableStreamIterator {
                 }
                 let step = py.detach(|| {
                     let mut scan = self.scan.lock().unwrap_or_else(PoisonError::into_inner);
-                    next_batch(&mut scan, Duration::from_millis(25))
+                    next_batch(&mut scan, &self.extractors, Duration::from_millis(25))
                 });
                 py.check_signals()?;
                 match step.map_err(|error| raised(&error))? {
                     Step::Batch(_, batch) => return Ok(Some(PyBatch(batch))),
                     Step::End => return Ok(None),
-                    Step::Idle | Step::Mask(_) => {}
+                    Step::Idle | Step::Mask(_) | Step::Extract(_) => {}
                 }
             }
         })

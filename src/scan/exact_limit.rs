@@ -97,7 +97,7 @@ impl Left {
             let skip = match table {
                 Table::Hits => &mut self.hits,
                 Table::Coverage => &mut self.coverage_rows,
-                Table::Files | Table::Events => continue,
+                Table::Files | Table::Chunks | Table::Events => continue,
             };
             let skipped = (*skip).min(batch.num_rows() as u64);
             *skip -= skipped;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::control::CancelToken;
+use crate::chunk::ChunkOptions;
 use crate::io::decode::EncodingChoice;
 use crate::io::root::Root;
 use crate::io::strategy::Thresholds;
@@ -165,6 +166,29 @@ impl DescribeOptions {
     }
 }
 
+/// How files become chunks.
+#[derive(Debug, Clone)]
+pub struct ChunkingOptions {
+    /// How large chunks become.
+    pub chunks: ChunkOptions,
+    /// How bytes are read as text; what is invalid becomes U+FFFD.
+    pub encoding: EncodingChoice,
+    /// The ends of names, in lower case, of files whose text the caller extracts from their content.
+    pub extracted: Vec<String>,
+}
+
+impl ChunkingOptions {
+    /// Which of the ends in [`Self::extracted`] this name has.
+    #[must_use]
+    pub fn suffix_of(&self, name: &[u8]) -> Option<usize> {
+        let has = |suffix: &String| {
+            let end = name.len().checked_sub(suffix.len()).map(|start| &name[start..]);
+            end.is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+        };
+        self.extracted.iter().position(has)
+    }
+}
+
 /// What is done with the files that the walk finds.
 #[derive(Debug, Clone)]
 pub enum Operation {
@@ -172,4 +196,6 @@ pub enum Operation {
     Describe(DescribeOptions),
     /// Search them: the hits table, the coverage table, or both from one pass.
     Search(Box<SearchOptions>),
+    /// Chunk them: the chunks table, the coverage table, or both from one pass.
+    Chunk(Box<ChunkingOptions>),
 }

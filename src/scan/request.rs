@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Scan;
+use super::chunking::ChunkOperation;
 use super::control::Control;
 use super::crew::Crew;
 use super::describe::{DescribeOperation, describe_for_mask};
@@ -59,6 +60,10 @@ impl ScanRequest {
         }
         let patterns = match &operation {
             Operation::Describe(_) => None,
+            Operation::Chunk(chunking) => {
+                chunking.chunks.validate()?;
+                None
+            }
             Operation::Search(search) => Some(Arc::new(Patterns::compile(&search.patterns)?)),
         };
         Sources::resolve(&options)?;
@@ -71,6 +76,7 @@ impl ScanRequest {
         match self.operation {
             Operation::Describe(_) => &[Table::Files],
             Operation::Search(_) => &[Table::Hits, Table::Coverage],
+            Operation::Chunk(_) => &[Table::Chunks, Table::Coverage],
         }
     }
 
@@ -80,6 +86,7 @@ impl ScanRequest {
         match &self.operation {
             Operation::Describe(describe) => Projection::all(table, &describe.asked_columns(), layout),
             Operation::Search(search) => Projection::all(table, &search.asked_columns(), layout),
+            Operation::Chunk(_) => Projection::all(table, &[], layout),
         }
     }
 
@@ -96,7 +103,7 @@ impl ScanRequest {
                 let head = if keeps_coverage { None } else { selection.n_rows };
                 [search.max_hits, head].into_iter().flatten().min()
             }
-            Operation::Describe(_) => None,
+            Operation::Describe(_) | Operation::Chunk(_) => None,
         };
         let control = Control::new(self.options.time_limit, self.options.cancel.clone(), max_hits);
         // Which files a limit cut is only known in order, so the ledger of a limited search is kept in order.
@@ -158,6 +165,10 @@ impl ScanRequest {
         if let (Operation::Search(search), Some(patterns)) = (&self.operation, &self.patterns) {
             let (hits, coverage) = (gives(Table::Hits), gives(Table::Coverage));
             return Box::new(SearchOperation::new(patterns, search, &self.options, hits, coverage));
+        }
+        if let Operation::Chunk(chunking) = &self.operation {
+            let (chunks, coverage) = (gives(Table::Chunks), gives(Table::Coverage));
+            return Box::new(ChunkOperation::new(chunking, &self.options, chunks, coverage));
         }
         let all = || self.projection(Table::Files, Layout::default());
         let projection = gives(Table::Files).cloned().unwrap_or_else(all);

@@ -11,6 +11,7 @@ use arrow_array::RecordBatch;
 
 use super::control::{Control, Reach};
 use super::crew::{Crew, Hired, Pace};
+use super::extraction::{Answer, ExtractRequest, Extracted};
 use super::neglect::Neglect;
 use super::schedule::{Key, Run, Schedule, SpanWork, Task};
 use super::signal::Signal;
@@ -20,7 +21,7 @@ use crate::fail_point::FailPoint;
 use crate::io::root::{AsHandle, HandleRef};
 use crate::io::shared_read::SharedRead;
 use crate::search::walk::{Entry, Folder, FolderHandle, Listing, ListingBuffers, Walker};
-use crate::table::Table;
+use crate::table::{Table, bytes_of};
 
 /// One result of a span: a batch of each table that has rows, and the counts that belong to them.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ pub struct Output {
 
 impl Output {
     fn bytes(&self) -> usize {
-        self.batches.iter().map(|(_, batch)| batch.get_array_memory_size()).sum()
+        self.batches.iter().map(|(_, batch)| bytes_of(batch)).sum()
     }
 }
 
@@ -66,6 +67,8 @@ pub trait Outbox {
     fn send(&self, output: Output) -> ControlFlow<()>;
     /// Here is something that workers may help with who have nothing else to do.
     fn call_for_help(&self, work: Weak<SharedRead>);
+    /// Ask the caller for the text of a content, and wait for it. Nothing: the scan has ended.
+    fn extract(&self, suffix: usize, path: Vec<u8>, content: Vec<u8>) -> Option<Extracted>;
 }
 
 /// An entry in front of an operation.
@@ -134,6 +137,8 @@ pub struct State {
     pub schedule: Schedule<Output>,
     /// Spans that wait for a mask, in the order in which they were described.
     pub mask_requests: VecDeque<MaskRequest>,
+    /// Workers that wait for a text.
+    pub extract_requests: VecDeque<ExtractRequest>,
     /// The first failure that ends the scan.
     pub failure: Option<Error>,
     /// Large files that workers are reading, where others may help.
@@ -168,14 +173,16 @@ pub struct Shared {
 impl State {
     /// Whether the caller would find something; most folders that are listed change nothing for it.
     fn has_news(&self) -> bool {
-        self.failure.is_some() || !self.mask_requests.is_empty() || self.schedule.may_leave() || self.schedule.is_over()
+        let asks = !self.mask_requests.is_empty() || !self.extract_requests.is_empty();
+        self.failure.is_some() || asks || self.schedule.may_leave() || self.schedule.is_over()
     }
 }
 
 impl Shared {
     /// The shared state over this work.
     pub fn new(control: Control, walker: Walker, crew: Crew, schedule: Schedule<Output>) -> Self {
-        let state = State { schedule, mask_requests: VecDeque::new(), failure: None, help_wanted: Vec::new() };
+        let (mask_requests, extract_requests) = (VecDeque::new(), VecDeque::new());
+        let state = State { schedule, mask_requests, extract_requests, failure: None, help_wanted: Vec::new() };
         Self {
             control,
             walker,
@@ -264,6 +271,25 @@ impl Outbox for SpanOutbox<'_, '_> {
         state.help_wanted.push(work);
         drop(state);
         self.shared.work.notify_all();
+    }
+
+    fn extract(&self, suffix: usize, path: Vec<u8>, content: Vec<u8>) -> Option<Extracted> {
+        let answer = Answer::default();
+        let mut state = self.shared.state();
+        state.extract_requests.push_back(ExtractRequest { suffix, path, content, answer: answer.clone() });
+        self.shared.ready.notify_all();
+        loop {
+            if let Some(extracted) = answer.take() {
+                return Some(extracted);
+            }
+            if self.shared.control.reach() == Reach::Closed {
+                return None;
+            }
+            let since = Instant::now();
+            state = self.shared.work.wait(state, self.shared.neglect.patience());
+            self.pace.borrow_mut().add_wait(since.elapsed());
+            self.shared.neglect.look();
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! once, and a match is a piece of its line.
 
 mod batch;
+pub mod chunks;
 pub mod column;
 pub mod coverage;
 pub mod edits;
@@ -16,6 +17,8 @@ mod path_cells;
 pub mod schema;
 mod text;
 
+pub use batch::bytes_of;
+pub use chunks::{ChunkRow, ChunksBuilder, FileOfChunks, Place};
 pub use coverage::{CoverageBuilder, CoverageRow, Status};
 pub use events::{Event, EventRow, EventsBuilder};
 pub use files::{FileRow, FilesBuilder};

@@ -132,6 +132,25 @@ static COVERAGE: &[ColumnSpec] = &[
     column("error", Text, Content),
 ];
 
+static CHUNKS: &[ColumnSpec] = &[
+    column("path", Text, Name),
+    column("path_bytes", Bytes, Name),
+    column("relative_path", Text, Name),
+    column("extension", Text, Name),
+    column("size", Int, Status),
+    column("modified", Time, Status),
+    column("chunk", Int, Content),
+    column("chunk_id", Text, Content),
+    column("text_blake3", Text, Content),
+    column("text", Text, Content),
+    column("start_byte", Int, Content),
+    column("end_byte", Int, Content),
+    column("start_line", Int, Content),
+    column("end_line", Int, Content),
+    column("language", Text, Content),
+    column("file_blake3", Text, Content),
+];
+
 static EVENTS: &[ColumnSpec] = &[
     column("time", Time, Name),
     column("event", Text, Name),
@@ -153,6 +172,8 @@ pub enum Table {
     Hits,
     /// One row a considered file, searched or not.
     Coverage,
+    /// One row a retrieval chunk.
+    Chunks,
     /// One row a change of a watched tree.
     Events,
 }
@@ -165,6 +186,7 @@ impl Table {
             Self::Files => "files",
             Self::Hits => "hits",
             Self::Coverage => "coverage",
+            Self::Chunks => "chunks",
             Self::Events => "events",
         }
     }
@@ -176,6 +198,7 @@ impl Table {
             Self::Files => FILES,
             Self::Hits => HITS,
             Self::Coverage => COVERAGE,
+            Self::Chunks => CHUNKS,
             Self::Events => EVENTS,
         }
     }

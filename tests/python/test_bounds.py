@@ -36,6 +36,52 @@ def test_a_million_hits_pass_into_a_file_in_300_mb(tmp_path: Path) -> None:
 
 
 @pytest.mark.hazard(17)
+@pytest.mark.parametrize(
+    ("size", "files", "into", "at_most_mib"),
+    [
+        (9_900, 10_000, "parquet", 60),
+        (9_900, 10_000, "sum", 30),
+        # Few rows of much text: the sink's queue is full at about 300 MiB, which the small tree may not come to.
+        (1 << 20, 256, "parquet", 240),
+        (1 << 20, 256, "sum", 80),
+    ],
+)
+def test_contents_stream_in_the_same_memory_however_many_files_there_are(
+    size: int, files: int, into: str, at_most_mib: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The engine holds so many batches a thread.
+    monkeypatch.setenv("POLARS_MAX_THREADS", "2")
+    line = b"the quick brown fox jumps over the lazy dog 0123456789\n"
+    content = (line * (size // len(line) + 1))[:size]
+    peaks = []
+    for root, many in ((tmp_path / "once", files), (tmp_path / "thrice", 3 * files)):
+        make_tree(root, {f"d{number % 50}/f{number}.txt": content for number in range(many)})
+        peak, before, read = run_child(
+            """
+            pl.DataFrame({"a": [1, 2]}).lazy().filter(pl.col("a") > 1).collect(engine="streaming")
+            before = peak()
+            files = vfo.scan_files(argument["root"]).filter(pl.col("size") > 1, pl.col("kind") == "file")
+            texts = files.with_columns(text=pl.col("path").vfo.read_text())
+            length = pl.col("text").str.len_bytes().cast(pl.Int64).sum()
+            if argument["into"] == "parquet":
+                texts.sink_parquet(argument["out"], row_group_size=argument["rows"])
+                now = peak()
+                length = pl.scan_parquet(argument["out"]).select(length).collect(engine="streaming").item()
+            else:
+                length = texts.select(length).collect(engine="streaming").item()
+                now = peak()
+            answer([now, before, length])
+            """,
+            {"root": str(root), "out": str(tmp_path / "out"), "into": into, "rows": max(1, 10_000_000 // size)},
+        )
+        assert read == size * many
+        peaks.append((peak - before) / MIB)
+    once, thrice = peaks
+    print(f"{once:.0f} MiB, and of three times as much {thrice:.0f} MiB")
+    assert thrice - once < at_most_mib
+
+
+@pytest.mark.hazard(17)
 @pytest.mark.parametrize("found", [True, False])
 def test_a_line_of_a_gigabyte_takes_less_than_100_mb(tmp_path: Path, found: bool) -> None:
     path = tmp_path / "line.txt"

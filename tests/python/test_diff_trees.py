@@ -116,6 +116,29 @@ def test_only_what_is_needed_is_needed(tree: Path) -> None:
         vfo.diff_trees(old.select("relative_path", "size"), tree)
 
 
+def test_the_order_of_the_saved_rows_does_not_matter(tree: Path) -> None:
+    old = snapshot(tree)
+    (tree / "0 first").write_text("new\n")
+    (tree / "a/three").unlink()
+    (tree / "zz last").write_text("new\n")
+    expected = vfo.diff_trees(old, tree)
+    assert statuses(expected) == {"0 first": "added", "a/three": "removed", "zz last": "added"}
+    for order in (old.reverse(), old.sample(fraction=1, shuffle=True, seed=1), pl.concat([old[3:], old[:3]])):
+        assert vfo.diff_trees(order, tree).equals(expected)
+
+
+def test_of_a_lazy_table_only_what_is_compared_is_computed(tree: Path, tmp_path: Path) -> None:
+    def never(_: pl.Series) -> pl.Series:
+        raise AssertionError("this column is not needed")
+
+    old = snapshot(tree)
+    old.write_parquet(tmp_path / "old.parquet")
+    lazy = pl.scan_parquet(tmp_path / "old.parquet").with_columns(
+        pl.col("name").map_batches(never, return_dtype=pl.String)
+    )
+    assert vfo.diff_trees(lazy, tree).equals(vfo.diff_trees(old, tree))
+
+
 def test_a_folder_is_renamed_with_what_is_in_it(tree: Path) -> None:
     old = snapshot(tree)
     (tree / "a").rename(tree / "z")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
 import polars as pl
@@ -15,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 import vespera_file_ops as vfo
 from vespera_file_ops import _core
-from vespera_file_ops.frames import collect
+from vespera_file_ops.frames import _Source, collect
 from vespera_file_ops.predicates import FILE_COLUMNS, FilePredicate, conjuncts
 from vespera_file_ops.request import ScanRequest
 
@@ -264,6 +265,41 @@ def wide_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(500):
             (root / f"{folder:03}" / f"{number:03}.txt").write_bytes(b"needle\n")
     return root
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_files_come_in_pieces_whose_contents_fit_into_memory(
+    known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the sizes that a filter looks at too, and with no row lost, doubled or moved."""
+    sizes = [0] * 3000 + [3 << 20] * 40 + [100] * 300 + [1 << 30] + [700 << 10] * 50
+    for number, size in enumerate(sizes):
+        with (tmp_path / f"{number:04}").open("wb") as file:
+            file.truncate(size)
+    heights: list[int] = []
+    call = _Source.__call__
+
+    def counting(self: _Source, *arguments: Any) -> Iterator[pl.DataFrame]:
+        for piece in call(self, *arguments):
+            heights.append(piece.height)
+            yield piece
+
+    monkeypatch.setattr(_Source, "__call__", counting)
+    files = vfo.scan_files(tmp_path)
+    if known:
+        files = files.filter(pl.col("size") >= 0)
+    found = files.select("path").collect()["path"].to_list()
+    assert found == [f"{tmp_path}/{number:04}" for number in range(len(sizes))]
+    assert max(heights) <= 256
+    first = 0
+    held = []
+    for height in heights:
+        held.append((sum(sizes[first : first + height]), height))
+        first += height
+    assert first == len(sizes)
+    assert all(held_bytes <= 4 << 20 or height <= 8 for held_bytes, height in held) == known
+    # And not more pieces than that takes.
+    assert len([height for height in heights if height]) < 60
 
 
 def test_head_stops_the_walk(wide_tree: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypedDict
 
 import polars as pl
+
 from .. import chunk
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from ..differences import compare, keyed
+from ..differences import compare, component_order, keyed
 from ..errors import FileSystemError, RemovalRefusedError
 from ..forks import ensure_not_forked
 from .chunking import ChunkOptions, same_chunks
@@ -112,7 +112,7 @@ class Sync:
         columns = ["relative_path", "path_bytes"]
         of_this = f"source = {quoted([self.source.id])}"
         left = self.store.rows().read(self.store.table, of_this, columns).unique()
-        doubts = [Doubt(key, path, exact, None) for path, exact, key in keyed(left, "index").iter_rows()]
+        doubts = [Doubt(key, path, exact, None) for path, exact, key in keyed(left).iter_rows()]
         if not self.limits.dry_run:
             self.manifest.doubt(doubts)
         else:
@@ -121,7 +121,7 @@ class Sync:
     def _compared(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         before = self.manifest.before()
         table, look = compare(before, self.source.walked, self.walk, progress=self.limits.progress)
-        table = keyed(table, "source")
+        table = keyed(table)
         return self.source.without(table, self.store.folder), self.source.without(look, self.store.folder)
 
     def _ensure_listed(self, differences: pl.DataFrame) -> None:
@@ -299,7 +299,8 @@ class Sync:
         over = pl.Series([*self.gone, *made["key"]], dtype=pl.String)
         old = self.manifest.files.filter(~pl.col("key").is_in(over.implode()))
         parts = [old, new.select(pl.col(name).cast(kind) for name, kind in FILES.items())] if new.height else [old]
-        self.manifest.save(pl.concat(parts), self._unresolved())
+        # In the order of the tree, in which the next comparison finds it row beside row.
+        self.manifest.save(pl.concat(parts).sort(component_order()), self._unresolved())
         self.saved_at = time.monotonic()
 
     def _unresolved(self) -> set[str]:
