@@ -63,7 +63,7 @@ def test_a_row_says_where_the_text_stands(indexed: Index) -> None:
 def test_the_mode_decides_what_ranks(indexed: Index) -> None:
     assert "_relevance_score" in indexed.search("zebra").columns
     assert "_relevance_score" in indexed.search("zebra", mode="hybrid").columns
-    nearest = indexed.search(FILES["src/lib.rs"].decode(), mode="vector", limit=1)
+    nearest = indexed.search(FILES["src/lib.rs"].decode().strip(), mode="vector", limit=1)
     assert (nearest["relative_path"].item(), round(nearest["_distance"].item(), 5)) == ("src/lib.rs", 0)
     plain = Index(indexed.uri)
     assert "_score" in plain.search("zebra").columns

@@ -74,7 +74,7 @@ def test_what_changed_is_done_and_nothing_else(tmp_path: Path, source: Path) -> 
     assert counts(report) == {"added": 1, "modified": 1, "renamed": 1, "touched": 1, "removed": 1, "unchanged": 3}
     assert report.filter(status="renamed")["paths"].item().to_list() == ["zebra.py"]
     assert report["embedded"].sum() == 2
-    assert sorted(embedder.texts) == ["import os\n", "value_0 = 0\n"]
+    assert sorted(embedder.texts) == ["import os", "value_0 = 0"]
     assert index.verify().is_empty()
     assert held(index).equals(fresh(tmp_path, source, HashEmbedder()))
 
@@ -91,13 +91,13 @@ def test_equal_text_is_embedded_once_and_again_never(tmp_path: Path, source: Pat
     for name in kept:
         (source / name).write_text("nothing here\n")
     index.sync(source)
-    assert embedder.texts == ["nothing here\n"]
+    assert embedder.texts == ["nothing here"]
     # Back again, and under another name and extension, from a cache that no row holds.
     for name, content in kept.items():
         (source / name).with_suffix(".txt").write_bytes(content)
     report = index.sync(source)
     assert report["embedded"].sum() == 0
-    assert embedder.texts == ["nothing here\n"]
+    assert embedder.texts == ["nothing here"]
     assert held(index).equals(fresh(tmp_path, source, HashEmbedder()))
 
 

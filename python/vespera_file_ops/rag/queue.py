@@ -1,7 +1,8 @@
 """Work that waits for the writer's lock: one file an item, written whole or not at all, done in the order of its names.
 
 Whoever finds the lock held puts an item here and tries the lock once more; whoever gives the lock back looks here once
-more. One of the two sees the item, so none is left lying.
+more. One of the two sees the item, so none is left lying: but where others add without a pause, for seconds, the rest
+is left to the next of them.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -24,6 +25,10 @@ from .vectors import VectorCache
 from .words import words_column
 
 __all__ = ["Store", "Written"]
+
+
+# How long a writer goes on with what others queue while it does so.
+_DRAIN_SECONDS = 2.0
 
 
 class Written(NamedTuple):
@@ -97,9 +102,14 @@ class Store:
         self.drain_if_free()
 
     def drain_if_free(self) -> None:
-        """Do what is queued, unless somebody else has the lock, who will then do it."""
+        """Do what is queued, unless somebody else has the lock, who will then do it.
+
+        Who adds without a pause would keep this from ever returning: after a while the next writer is left to go on,
+        which is the next one who adds.
+        """
+        until = time.monotonic() + _DRAIN_SECONDS
         with suppress(IndexBusyError):
-            while self.queue.names():
+            while self.queue.names() and time.monotonic() < until:
                 with self.lock.held(0):
                     self._table = None
                     self.drain()
@@ -204,8 +214,8 @@ class Store:
     # The queue.
 
     def drain(self) -> None:
-        """Do what is queued."""
-        while names := self.queue.names():
+        """Do what is queued at this moment."""
+        if names := self.queue.names():
             self.apply([self.queue.read(name) for name in names])
             self.queue.done(names)
 
