@@ -85,6 +85,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         "info": _info,
         "hash": _hash,
         "read": _read,
+        "index": _index,
     }
     status = commands[given.command](given)
     return 2 if given.command != "read" and _any_missing(given) else status
@@ -217,6 +218,12 @@ def _read(given: argparse.Namespace) -> int:
                 out.write(text.encode())
         out.flush()
     return 1 if empty else 0
+
+
+def _index(given: argparse.Namespace) -> int:
+    from .cli_index import run
+
+    return run(given, colour=_coloured(given, terminal=sys.stdout.isatty()))
 
 
 def _export_lines(given: argparse.Namespace) -> int:

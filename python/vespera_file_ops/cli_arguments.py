@@ -100,7 +100,44 @@ def _parser() -> argparse.ArgumentParser:
     read.add_argument("--within", help=_WITHIN)
     read.add_argument("-E", "--encoding", help='decode it from this encoding, or "auto"; without it, the bytes')
     _add_output(read, "lines")
+    _add_index(
+        commands.add_parser("index", help="a retrieval index of folders, kept true at the price of what changed")
+    )
     return parser
+
+
+def _add_index(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Exit status: 0 done, 1 done with files left out (or nothing found), 2 refused or failed."
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    sync = actions.add_parser("sync", help="make the index what a folder holds now")
+    sync.add_argument("folder", nargs="?", default=".", metavar="source", help="the folder (default: the current one)")
+    sync.add_argument("--name", help="what the source is called in the index (default: its canonical path)")
+    sync.add_argument("--chunk-size", type=int, help="characters a chunk; of a new index")
+    sync.add_argument("--overlap", type=int, help="characters that neighbouring chunks share; of a new index")
+    sync.add_argument("-E", "--encoding", help="decode files from this encoding; of a new index")
+    sync.add_argument(
+        "--max-removed", type=float, default=0.5, help="refuse to remove a larger share of the files (0.5)"
+    )
+    sync.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
+    sync.add_argument("--rebuild", action="store_true", help="start over, and forget every source of the index first")
+    sync.add_argument("--wait", type=float, default=30.0, help="seconds to wait for another writer (30)")
+    sync.add_argument("--progress", action="store_true", help="show progress bars")
+    _add_walk(sync)
+    search = actions.add_parser("search", help="the chunks that answer a query best")
+    search.add_argument("query", help="words, names or a question")
+    search.add_argument("-m", "--limit", type=int, default=10, help="at most so many rows (10)")
+    search.add_argument("--mode", choices=("auto", "text", "vector", "hybrid"), default="auto")
+    search.add_argument("--where", metavar="SQL", help="a condition on path, language, modified and the like")
+    status = actions.add_parser("status", help="what the index holds")
+    verify = actions.add_parser("verify", help="every difference between the index and the folders")
+    verify.add_argument("folder", nargs="?", metavar="source", help="one source (default: all)")
+    verify.add_argument("--name", help="the source by its name")
+    for action in (sync, search, status, verify):
+        action.add_argument("--index", required=True, metavar="FOLDER", help="the folder of the index")
+        action.add_argument("--embedder", choices=("none", "minilm"), default="none", help="what makes vectors (none)")
+        action.add_argument("--json", action="store_true", help="the report as JSON")
+        action.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+        action.set_defaults(output=None)
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:

@@ -103,13 +103,30 @@ def diff_trees(
     if not isinstance(verify, bool):
         raise TypeError(f"verify: a bool, not {type(verify).__name__}")
     given = checked("diff_trees", options, opt.DIFF)
-    look = _Look(source, given, progress=progress)
+    return compare(old_files, source, given, verify=verify, progress=progress)[0]
+
+
+def compare(
+    old_files: pl.DataFrame | pl.LazyFrame,
+    source: SourceArgument,
+    options: dict[str, object],
+    *,
+    verify: bool = False,
+    progress: bool = False,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The table of `diff_trees`, and the look at the tree that it rests on: a files table to be saved for the next one.
+
+    A look that was taken later would know numbers that nobody compared, and hide the change behind them.
+    """
+    look = _Look(source, options, progress=progress)
     old = _saved(old_files.lazy())
-    new = look.listed()
+    listed = look.listed()
+    # A pair has the saved look's moment.
+    new = listed.drop("observed", "depth")
     pairs, added, gone = _paired(old, new)
 
     both = _compared(pairs, look, verify=verify)
-    missing = gone.with_columns(is_unknown=look.unknown(gone, new))
+    missing = gone.with_columns(is_unknown=look.unknown(gone, listed))
     renamed, added, removed = _moved(missing.filter(~pl.col("is_unknown")), added, look)
     parts = [
         both,
@@ -119,13 +136,13 @@ def diff_trees(
         _rows(missing.filter("is_unknown").with_columns(error=pl.lit(_NOT_LISTED)), pl.lit("unknown")),
     ]
     parts = [part for part in parts if part.height and part is not both]
-    return pl.concat([both, *parts]).sort(_component_order()) if parts else both
+    return pl.concat([both, *parts]).sort(component_order()) if parts else both, listed
 
 
 _NOT_LISTED = "where it stood, not everything could be listed"
 
 
-def _component_order() -> pl.Expr:
+def component_order() -> pl.Expr:
     """The order of the files table, in which a folder stands before its contents."""
     return pl.col("relative_path").str.replace_all("/", "\0", literal=True).cast(pl.Binary)
 
@@ -162,12 +179,12 @@ def _saved(old: pl.LazyFrame) -> pl.DataFrame:
         whole = whole.with_columns(path=pl.col("relative_path"))
     # The rows of errors that are no entries have nothing to compare.
     entries = whole.filter(pl.col("kind").is_not_null()) if whole["kind"].null_count() else whole
-    keyed = _keyed(entries)
-    _ensure_distinct(keyed, "old_files")
-    return keyed
+    rows = keyed(entries)
+    _ensure_distinct(rows, "old_files")
+    return rows
 
 
-def _keyed(files: pl.DataFrame) -> pl.DataFrame:
+def keyed(files: pl.DataFrame) -> pl.DataFrame:
     """With the column `key`: the relative path, exactly also where it is not text."""
     # In one piece, because everything that follows looks at all of it several times.
     keys = files["relative_path"].rechunk().alias("key")
@@ -178,9 +195,9 @@ def _keyed(files: pl.DataFrame) -> pl.DataFrame:
     return files.with_columns(keys)
 
 
-def _ensure_distinct(keyed: pl.DataFrame, argument: str) -> None:
-    if keyed["key"].n_unique() < keyed.height:
-        twice = keyed.filter(pl.col("key").is_duplicated())["relative_path"][0]
+def _ensure_distinct(rows: pl.DataFrame, argument: str) -> None:
+    if rows["key"].n_unique() < rows.height:
+        twice = rows.filter(pl.col("key").is_duplicated())["relative_path"][0]
         raise ArgumentError(
             f"{argument}: two entries have the relative path {twice!r}; compare the trees of several sources one by one"
         )
@@ -240,16 +257,17 @@ class _Look:
     """The tree as it is now."""
 
     def __init__(self, source: SourceArgument, options: dict[str, object], *, progress: bool) -> None:
-        self.request = ScanRequest("files", source, options)
+        self.request = ScanRequest("files", source, {**options, "observed": True})
         self.source = source
         self.options = options
         self.progress = progress
 
     def listed(self) -> pl.DataFrame:
         """Its entries, with the columns that are compared."""
-        (files,), _ = collect(self.request, "files", columns={"files": list(_USED)}, progress=self.progress)
+        columns = {"files": [*_USED, "observed", "depth"]}
+        (files,), _ = collect(self.request, "files", columns=columns, progress=self.progress)
         # One piece a column: else every expression over the rows of both looks would cut it anew.
-        return _keyed(files.rechunk())
+        return keyed(files.rechunk())
 
     def hashes(self, files: pl.DataFrame) -> pl.DataFrame:
         """The hash of each of these files, as columns `key`, `blake3` and `error`."""
@@ -271,6 +289,9 @@ class _Look:
         """Which of the entries that are not there any more stood where not everything could be listed."""
         if not gone.height:
             return pl.Series([], dtype=pl.Boolean)
+        if new.filter((pl.col("depth") == 0) & pl.col("error").is_not_null()).height:
+            # A source itself. It has its own name here, which no path below it begins with.
+            return pl.repeat(True, gone.height, dtype=pl.Boolean, eager=True)
         unlisted = set(new.filter(pl.col("error").is_not_null())["relative_path"])
         folders = new.filter(kind="dir")
         devices: dict[str, int | None] = dict(zip(folders["relative_path"], folders["device"], strict=True))

@@ -23,12 +23,17 @@ __all__ = [
     "FileSystemError",
     "ForkedProcessError",
     "IncompleteSearchWarning",
+    "IndexBusyError",
+    "IndexDamagedError",
+    "IndexMismatchError",
     "InternalError",
     "LimitError",
+    "MissingExtraError",
     "NotCommittedError",
     "OutsideRootError",
     "PathNotFoundError",
     "PatternError",
+    "RemovalRefusedError",
     "VfoError",
 ]
 
@@ -122,6 +127,26 @@ class CancelledError(VfoError):
 
 class ForkedProcessError(VfoError, RuntimeError):
     """The call needs Polars in a process that was forked from one that had loaded it, where its engine would hang."""
+
+
+class IndexBusyError(VfoError, BlockingIOError):
+    """Another process writes to the retrieval index and did not finish in the time that `wait` gave it."""
+
+
+class IndexDamagedError(VfoError, RuntimeError):
+    """A part of the retrieval index is missing or cannot be read; `rebuild=True` makes all of it anew."""
+
+
+class IndexMismatchError(VfoError, ValueError):
+    """The retrieval index was built with another embedder, other chunks or a newer version than the one at hand."""
+
+
+class RemovalRefusedError(VfoError, RuntimeError):
+    """So much of a source is gone that it may well be the source that is gone; nothing was removed from its index."""
+
+
+class MissingExtraError(VfoError, ImportError):
+    """A part of this package was asked for whose own packages are not installed; the message names the extra."""
 
 
 class InternalError(VfoError, RuntimeError):

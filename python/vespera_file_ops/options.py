@@ -200,7 +200,9 @@ _CHUNKS: dict[str, Option] = {
     "chunk_size": Option(1600, "int", "at most so many characters, or tokens of `tokenizer`, in a chunk"),
     "overlap": Option(0, "int", "neighbouring chunks share up to so many of them"),
     "tokenizer": Option(
-        None, "tokenizers.Tokenizer or bytes", "count its tokens; bytes are the content of a Hugging Face tokenizer.json"
+        None,
+        "tokenizers.Tokenizer or bytes",
+        "count its tokens; bytes are the content of a Hugging Face tokenizer.json",
     ),
     "extractors": Option(
         None, "dict", 'functions that make text of a content, by the end of a name: {".pdf": function of bytes}'
@@ -244,12 +246,14 @@ def documented(options: Mapping[str, Option], columns: tuple[Column, ...] = ()) 
             if name not in taken
         ]
         described.__signature__ = signature.replace(parameters=parameters)
-        lines = [
-            f"        {name} ({option.shape}, default {option.default!r}): {option.meaning}."
-            for name, option in options.items()
-        ]
         if function.__doc__ is not None:
-            text = function.__doc__.replace("        {options}", "\n".join(lines))
+            # A method's docstring is indented by one step more.
+            indent = " " * (12 if f"{' ' * 12}{{options}}" in function.__doc__ else 8)
+            lines = [
+                f"{indent}{name} ({option.shape}, default {option.default!r}): {option.meaning}."
+                for name, option in options.items()
+            ]
+            text = function.__doc__.replace(f"{indent}{{options}}", "\n".join(lines))
             described.__doc__ = text.replace("        {columns}", column_lines(columns))
         return function
 

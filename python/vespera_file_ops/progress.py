@@ -24,15 +24,16 @@ class ProgressBar:
     Arguments:
         label: What stands before the count.
         enabled: False draws nothing and imports nothing.
-        total: How many files there will be, where that is known.
+        total: How many there will be, where that is known.
+        unit: What is counted.
     """
 
-    def __init__(self, label: str, *, enabled: bool, total: int | None = None) -> None:
+    def __init__(self, label: str, *, enabled: bool, total: int | None = None, unit: str = "files") -> None:
         self._bar = None
         if enabled:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(desc=label, total=total, unit=" files", unit_scale=True)
+            self._bar = tqdm(desc=label, total=total, unit=f" {unit}", unit_scale=True)
 
     def update(self, counted: Mapping[str, int]) -> None:
         """Show what was counted so far: `files`, and `bytes` and `hits` where they are."""

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import make_tree
 from hazard_child import run_child
+
+from conftest import make_tree
 
 pytestmark = [
     pytest.mark.hazard(13),

@@ -196,6 +196,16 @@ def test_the_documented_defaults_of_the_watcher_are_the_defaults(demo: Path) -> 
             assert next(watcher)["path"].to_list() == rows
 
 
+def test_the_names_of_the_index_are_what_a_type_checker_sees() -> None:
+    from vespera_file_ops import rag
+
+    assert rag.__all__ == sorted(rag.__all__)
+    assert all(hasattr(rag, name) for name in rag.__all__)
+    parameters = inspect.signature(rag.Index.sync).parameters
+    for name, option in options.without(options.DIFF, "absolute_paths").items():
+        assert parameters[name].default == option.default
+
+
 def test_importing_the_package_imports_neither_polars_nor_the_core() -> None:
     code = "import sys, json, vespera_file_ops; print(json.dumps(sorted(sys.modules)))"
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))

@@ -17,9 +17,10 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 from vespera_file_ops.cli_arguments import FORMATS
 from vespera_file_ops.cli_table import TextTable, visible
+
+from conftest import make_tree
 
 VFO = [sys.executable, "-m", "vespera_file_ops"]
 

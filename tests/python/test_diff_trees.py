@@ -261,6 +261,20 @@ def test_a_folder_that_may_not_be_read(tree: Path) -> None:
     assert dict(map(tuple, rows)) == {"a": "unknown", "a/b": "unknown", "a/b/four": "unknown", "a/three": "unknown"}
 
 
+def test_a_source_that_may_not_be_read(tree: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    for parent in [*tree.parents][:-2]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    code = """
+    old = vfo.scan_files(argument, blake3=True, observed=True).collect()
+    os.chmod(argument, 0)
+    os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+    answer(vfo.diff_trees(old, argument)["status"].unique().to_list())
+    """
+    assert run_child(code, str(tree), home=tree.parent) == ["unknown"]
+
+
 def test_another_file_system_lies_there(tree: Path) -> None:
     """As when a mount point is empty: what was there is not known to be gone."""
     old = snapshot(tree)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import vespera_file_ops as vfo
+from vespera_file_ops import rag
+from vespera_file_ops.rag import Index
 
 FUNCTIONS = [name for name in vfo.__all__ if inspect.isfunction(getattr(vfo, name))]
 
@@ -47,6 +49,26 @@ def test_the_package_has_an_example_that_runs(demo: Path) -> None:
     assert result.failed == 0
 
 
+METHODS = [name for name, value in vars(Index).items() if inspect.isfunction(value) and not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_of_the_index_has_an_example_that_runs(name: str, demo: Path) -> None:
+    method = getattr(Index, name)
+    text = inspect.getdoc(method) or ""
+    result = run_examples(text, name)
+    assert (result.attempted > 0, result.failed) == (True, 0)
+    assert "{" not in text.split("Example")[0], "a placeholder was left in the docstring"
+    assert "Raises:" in text
+    for parameter in list(inspect.signature(method).parameters)[1:]:
+        assert f"\n    {parameter}" in text, f"{name} does not document {parameter}"
+
+
+def test_the_index_has_an_example_that_runs(demo: Path) -> None:
+    result = run_examples(inspect.getdoc(rag) or "", "vespera_file_ops.rag")
+    assert (result.attempted > 0, result.failed) == (True, 0)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_argument_is_documented(name: str) -> None:
     function = getattr(vfo, name)
@@ -62,6 +84,8 @@ def test_every_argument_is_documented(name: str) -> None:
     [
         *("bulk", "differences", "display", "errors", "expr", "forks", "frames", "namespaces", "options", "paths"),
         *("predicates", "request", "summaries", "tables", "watching"),
+        *("rag", "rag.chunking", "rag.embedder", "rag.lock", "rag.manifest", "rag.minilm", "rag.places", "rag.queue"),
+        *("rag.rows", "rag.settings", "rag.store", "rag.sync", "rag.vectors", "rag.verify", "rag.words", "cli_index"),
     ],
 )
 def test_every_module_says_what_it_owns(module: str) -> None:

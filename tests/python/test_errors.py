@@ -25,12 +25,17 @@ BUILTINS = {
     "DecodeError": ValueError,
     "FileSystemError": OSError,
     "ForkedProcessError": RuntimeError,
+    "IndexBusyError": BlockingIOError,
+    "IndexDamagedError": RuntimeError,
+    "IndexMismatchError": ValueError,
     "InternalError": RuntimeError,
     "LimitError": ValueError,
+    "MissingExtraError": ImportError,
     "NotCommittedError": OSError,
     "OutsideRootError": PermissionError,
     "PathNotFoundError": FileNotFoundError,
     "PatternError": ValueError,
+    "RemovalRefusedError": RuntimeError,
 }
 LEAVES = sorted(set(errors.__all__) - {"VfoError", "IncompleteSearchWarning"})
 

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 from vespera_file_ops import _core
+
+from conftest import make_tree
 
 pytestmark = pytest.mark.hazard(30)
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 
+from conftest import make_tree
 from watch_replica import Replica
 
 pytestmark = pytest.mark.hazard(27)

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 from hazard_child import run_child
+
+from conftest import make_tree
 
 MIB = 1 << 20
 LINE = b"%07d a line that holds the needle, and some more text\n"

@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 from vespera_file_ops.ledger import incomplete_text, ledger_text
+
+from conftest import make_tree
 
 COUNTED = ("searched", "binary", "too_large", "unreadable", "vanished", "changed", "limit", "not_reached")
 

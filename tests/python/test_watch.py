@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 
+from conftest import make_tree
 from watch_replica import Replica, files_only
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 from vespera_file_ops import _core
+
+from conftest import make_tree
 
 
 @pytest.fixture

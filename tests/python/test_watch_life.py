@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 from vespera_file_ops import _core
 
+from conftest import make_tree
 from watch_replica import Replica, truth
 
 

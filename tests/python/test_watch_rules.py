@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from conftest import make_tree
-
 from watch_replica import Replica, files_only
 
 

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from conftest import make_tree
 from vespera_file_ops import _core
 
+from conftest import make_tree
 from watch_replica import Replica, files_only
 
 
