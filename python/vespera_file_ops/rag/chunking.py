@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 import polars as pl
 
-from .. import chunk
+from .. import _core, chunk
 
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["CHUNKER_VERSION", "ChunkOptions", "chunked", "same_chunks"]
 
-CHUNKER_VERSION = 1
-"""To be raised with every change by which the same file gets other chunks: an older index is then built anew."""
+CHUNKER_VERSION = _core.chunker_version
+"""Rises with every change by which the same file gets other chunks: an older index is then built anew."""
 
 # A file of these is finished; of any other, its content is not known.
 _FINISHED = ("searched", "binary")
