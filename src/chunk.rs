@@ -19,6 +19,7 @@ use memchr::memchr_iter;
 use text_splitter::{ChunkConfig, MarkdownSplitter, TextSplitter};
 
 use crate::error::{Error, Result};
+use crate::fail_point::FailPoint;
 use language::Language;
 use measure::Measure;
 use syntax::SyntaxSplitter;
@@ -126,6 +127,7 @@ impl Chunker {
     }
 
     fn split(&mut self, part: &str, language: Option<Language>, stopped: &dyn Fn() -> bool) -> Vec<Range<usize>> {
+        FailPoint::Chunking.pass();
         let spans = |chunks: &mut dyn Iterator<Item = (usize, &str)>| -> Vec<Range<usize>> {
             chunks.filter(|(_, text)| !text.trim().is_empty()).map(|(at, text)| at..at + text.len()).collect()
         };

@@ -41,11 +41,13 @@ pub enum FailPoint {
     Writing,
     /// A watcher looks at what may have changed.
     Watching,
+    /// A part of a text is cut where its language says.
+    Chunking,
 }
 
 impl FailPoint {
     /// Every point.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Entry,
         Self::Listing,
         Self::Span,
@@ -60,6 +62,7 @@ impl FailPoint {
         Self::Taking,
         Self::Writing,
         Self::Watching,
+        Self::Chunking,
     ];
 
     /// Its name.
@@ -80,6 +83,7 @@ impl FailPoint {
             Self::Taking => "taking",
             Self::Writing => "writing",
             Self::Watching => "watching",
+            Self::Chunking => "chunking",
         }
     }
 

@@ -1,4 +1,4 @@
-"""The arguments of chunking that are no plain values, as the core takes them: a tokenizer, and functions that extract text."""
+"""The arguments of chunking that are no plain values, as the core takes them: a tokenizer, and extractors of text."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ class Tokenizer(Protocol):
         """What its `tokenizer.json` holds."""
 
 
-def tokenizer_json(tokenizer: object) -> bytes:
+def tokenizer_json(tokenizer: object) -> str:
     """What the `tokenizer.json` of a tokenizer holds."""
     if isinstance(tokenizer, bytes):
-        return tokenizer
+        try:
+            return tokenizer.decode()
+        except UnicodeDecodeError as error:
+            problem = f"expected the content of a tokenizer.json of Hugging Face, and it is no UTF-8: {error}"
+            raise ArgumentError(f"tokenizer: {problem}") from None
     # What transformers calls a fast tokenizer holds one.
     inner = getattr(tokenizer, "backend_tokenizer", tokenizer)
     to_str = getattr(inner, "to_str", None)
@@ -33,14 +37,15 @@ def tokenizer_json(tokenizer: object) -> bytes:
             "tokenizer: a tokenizers.Tokenizer, or the content of a tokenizer.json as bytes "
             f"(vfo.read_file reads it), not {type(tokenizer).__name__}"
         )
-    return text.encode()
+    return text
 
 
 def checked_extractors(extractors: object) -> dict[str, Extractor]:
     """The functions, by the end of a name with its dot."""
     if not isinstance(extractors, Mapping):
         raise TypeError(
-            f'extractors: a dict of functions by the end of a name, {{".pdf": function}}, not {type(extractors).__name__}'
+            'extractors: a dict of functions by the end of a name, {".pdf": function}, '
+            f"not {type(extractors).__name__}"
         )
     for suffix, function in extractors.items():
         if not isinstance(suffix, str) or not callable(function):

@@ -31,9 +31,9 @@ def chunk(source: SourceArgument = ".", *, progress: bool = False, **options: Un
         {options}
 
     Returns:
-        A `ChunkResult`: `chunks` with the columns of `scan_chunks`, `coverage` with those of `scan_coverage` (its `hits`
-        are the chunks of each file), `summary` (a dict of counts) and `ledger` (the summary in one line). After a
-        `time_limit` or a `cancel()` it holds what was finished, and its coverage says what was not.
+        A `ChunkResult`: `chunks` with the columns of `scan_chunks`, `coverage` with those of `scan_coverage` (its
+        `hits` are the chunks of each file), `summary` (a dict of counts) and `ledger` (the summary in one line). After
+        a `time_limit` or a `cancel()` it holds what was finished, and its coverage says what was not.
 
     Raises:
         PathNotFoundError: The one source does not exist.
@@ -47,7 +47,7 @@ def chunk(source: SourceArgument = ".", *, progress: bool = False, **options: Un
         >>> result.ledger
         'found 5 = searched 4 + binary 1; 4 chunks'
         >>> result.chunks.select("path", "language", "start_line", "end_line").rows()[1]
-        ('src/app.py', 'python', 1, 5)
+        ('src/app.py', 'python', 1, 6)
     """
     given = checked("chunk", options, opt.CHUNK)
     (chunks, coverage), summary = collect(ScanRequest("chunk", source, given), "chunks", "coverage", progress=progress)
@@ -58,7 +58,7 @@ def chunk(source: SourceArgument = ".", *, progress: bool = False, **options: Un
 def chunk_files(
     source: SourceArgument = ".", *, progress: bool = False, **options: Unpack[ChunksOptions]
 ) -> pl.DataFrame:
-    """The retrieval chunks of the files below a folder; the same rows as `scan_chunks(...).collect()`.
+    r"""The retrieval chunks of the files below a folder; the same rows as `scan_chunks(...).collect()`.
 
     Arguments:
         source: A folder, a file, a glob such as `"docs/**/*.md"`, or a list of these.
@@ -81,8 +81,8 @@ def chunk_files(
     Example:
         >>> import vespera_file_ops as vfo
         >>> chunks = vfo.chunk_files("src", chunk_size=40)
-        >>> chunks.filter(path="src/app.py").select("chunk", "start_line", "text").rows()[0]
-        (0, 1, 'import sys')
+        >>> chunks.filter(path="src/util.py").select("chunk", "start_line", "text").rows()
+        [(0, 1, 'def helper():\n    return 1  # FIXME')]
     """
     request = ScanRequest("chunks", source, checked("chunk_files", options, opt.CHUNKS))
     (chunks,), summary = collect(request, "chunks", progress=progress)

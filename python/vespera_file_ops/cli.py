@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, cast
 
 from . import _core
-from .cli_arguments import parse, search_options, walk_options
+from .cli_arguments import chunk_options, parse, search_options, walk_options
 from .cli_files import replacing
 from .cli_table import TextTable, value_text, visible
 from .errors import ArgumentError, PathNotFoundError, VfoError
@@ -46,6 +46,7 @@ _BY_EXTENSION = {
 }
 _FILES_COLUMNS = ("kind", "size", "modified", "path", "blake3", "error")
 _HITS_COLUMNS = ("path", "line_number", "line")
+_CHUNKS_COLUMNS = ("path", "chunk", "start_line", "end_line", "language", "text")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,6 +83,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "search": _search,
         "files": _files,
+        "chunks": _chunks,
         "info": _info,
         "hash": _hash,
         "read": _read,
@@ -138,6 +140,15 @@ def _files(given: argparse.Namespace) -> int:
     if not _plain(given):
         return _export(given, [request])
     shown = _columns(given) or [name for name in _FILES_COLUMNS if name != "blake3" or given.blake3]
+    return _show(given, request, shown, shown)
+
+
+def _chunks(given: argparse.Namespace) -> int:
+    source = _source(given.source)
+    request = ScanRequest("chunks", source, chunk_options(given))
+    if not _plain(given):
+        return _export(given, [request, ScanRequest("files", source, walk_options(given))])
+    shown = _columns(given) or list(_CHUNKS_COLUMNS)
     return _show(given, request, shown, shown)
 
 
@@ -301,9 +312,11 @@ def _export(
     else:
         frame = scanned(requests[0], columns or _columns(given) or None, where, summaries.append)
     status = _write_frame(given, frame, write)
+    # A query may have stopped early, or searched in several passes; the ledger is that of one whole pass.
     if requests[0].table == "hits" and given.ledger:
-        # The query may have stopped early, or searched in several passes; the ledger is that of one whole pass.
         _report(given, requests[0], _drain(requests[1], ["path", "status"], lambda _: None))
+    elif requests[0].table == "chunks" and given.ledger and given.sql is not None:
+        _report(given, requests[0], _drain(requests[0], ["path"], lambda _: None))
     elif summaries:
         # A query that stops early (LIMIT) has no summary: it asked for no more.
         _report(given, requests[0], summaries[-1])
@@ -329,14 +342,17 @@ def _write_frame(
 
 
 def _report(given: argparse.Namespace, request: ScanRequest, summary: Summary) -> None:
-    if request.table not in {"hits", "search"}:
+    if request.table not in {"hits", "search", "chunks"}:
         return
+    chunks = request.table == "chunks"
     if given.ledger:
-        print(ledger_text(summary), file=sys.stderr)
-    missing = incomplete_text(summary, cut_expected=request.asks_for_cut)
+        print(ledger_text(summary, "chunk" if chunks else "hit"), file=sys.stderr)
+    work = "chunking" if chunks else "search"
+    missing = incomplete_text(summary, cut_expected=request.asks_for_cut, work=work)
     if missing is not None:
-        advice = '; --sql "select path, status, error from coverage" names each file'
-        print(f"vfo: {missing}{advice}", file=sys.stderr)
+        by_sql = '--sql "select path, status, error from coverage" names each file'
+        in_python = "chunk() in Python names each file in its coverage"
+        print(f"vfo: {missing}; {in_python if chunks else by_sql}", file=sys.stderr)
 
 
 def _source(paths: Sequence[str]) -> str | list[str]:

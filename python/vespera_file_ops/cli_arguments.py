@@ -10,8 +10,9 @@ import argparse
 from collections.abc import Sequence
 
 from . import _core
+from .paths import encode_path
 
-__all__ = ["FORMATS", "parse", "search_options", "walk_options"]
+__all__ = ["FORMATS", "chunk_options", "parse", "search_options", "walk_options"]
 
 FORMATS = ("table", "csv", "ndjson", "json", "parquet", "arrow")
 
@@ -20,6 +21,7 @@ _WALK_FLAGS = ("include_hidden", "follow_symlinks", "one_file_system", "absolute
 _WALK_VALUES = ("types", "max_depth", "max_file_size", "within", "threads", "time_limit")
 _SEARCH_FLAGS = ("fixed_strings", "whole_word", "invert_match", "multiline")
 _SEARCH_VALUES = ("encoding", "max_hits", "max_hits_per_file", "max_line_bytes", "strategy")
+_CHUNK_VALUES = ("chunk_size", "overlap", "encoding", "strategy")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -63,10 +65,20 @@ def search_options(given: argparse.Namespace) -> dict[str, object]:
     return options
 
 
+def chunk_options(given: argparse.Namespace) -> dict[str, object]:
+    """The options of chunking, those of its walk included."""
+    options = walk_options(given)
+    options |= {name: getattr(given, name) for name in _CHUNK_VALUES if getattr(given, name) is not None}
+    if given.tokenizer is not None:
+        path = encode_path("tokenizer", given.tokenizer)
+        options["tokenizer"] = _core.read_bytes(path, strategy="auto", within=None, cancel=None)
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vfo",
-        description="A file tree is a data frame: search, list, describe and hash files, as tables.",
+        description="A file tree is a data frame: search, list, describe, hash and chunk files, as tables.",
         epilog="Exit status: 0 with rows, 1 without, 2 on an error.",
     )
     parser.add_argument("--version", action="version", version=f"vfo {_core.__version__}")
@@ -83,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument("--blake3", action="store_true", help="add the hash of each file's content")
     _add_walk(files)
     _add_output(files, "files")
+
+    chunks = commands.add_parser("chunks", help="pieces of files for retrieval, one row each")
+    chunks.add_argument("source", nargs="*", help="folders, files or globs (default: the current directory)")
+    _add_chunking(chunks)
+    _add_walk(chunks)
+    _add_output(chunks, "chunks, files")
 
     info = commands.add_parser("info", help="everything that is known of an entry")
     info.add_argument("source", nargs="+", metavar="path", help="files or folders")
@@ -159,6 +177,17 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     value(None, "--max-line-bytes", int, "cut longer lines around their match")
     value(None, "--strategy", str, "how content is read: auto, buffered, mmap or stream")
     flag(None, "--ledger", "say on stderr what was found and searched")
+
+
+def _add_chunking(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the chunks")
+    flag, value = _adders(group)
+    value("-s", "--chunk-size", int, "at most so many characters, or tokens of --tokenizer (default: 1600)")
+    value(None, "--overlap", int, "neighbouring chunks share up to so many of them")
+    group.add_argument("--tokenizer", metavar="FILE", help="count the tokens of this tokenizer.json")
+    value("-E", "--encoding", str, "decode files from this encoding (default: by their BOM, else UTF-8)")
+    value(None, "--strategy", str, "how content is read: auto, buffered, mmap or stream")
+    flag(None, "--ledger", "say on stderr what was found and chunked")
 
 
 def _add_walk(parser: argparse.ArgumentParser) -> None:

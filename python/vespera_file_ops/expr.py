@@ -349,8 +349,8 @@ def chunks(
 ) -> pl.Expr:
     """The retrieval chunks of each file as a list of structs, for `explode` and `unnest`.
 
-    The structs have the columns of the chunks table that do not speak of the file: chunk, text_blake3, text, start_byte,
-    end_byte, start_line, end_line and language, as `scan_chunks` finds them.
+    The structs have the columns of the chunks table that do not speak of the file: chunk, text_blake3, text,
+    start_byte, end_byte, start_line, end_line and language, as `scan_chunks` finds them.
 
     Arguments:
         path: The paths: an expression, or the name of a column.
@@ -368,14 +368,15 @@ def chunks(
         >>> import polars as pl
         >>> import vespera_file_ops as vfo
         >>> files = pl.DataFrame({"path": ["src/app.py", "src/util.py"]})
-        >>> chunks = files.select("path", chunk=pl.col("path").vfo.chunks(chunk_size=30)).explode("chunk").unnest("chunk")
+        >>> lists = files.select("path", chunk=pl.col("path").vfo.chunks(chunk_size=30))
+        >>> chunks = lists.explode("chunk").unnest("chunk")
         >>> chunks.filter(path="src/util.py").select("path", "chunk", "start_line", "text").rows()
-        [('src/util.py', 0, 1, 'def helper():'), ('src/util.py', 1, 2, 'return 1  # FIXME')]
+        [('src/util.py', 0, 1, 'def helper():'), ('src/util.py', 1, 2, '    return 1  # FIXME')]
     """
-    given = {
+    given: dict[str, object] = {
         "chunk_size": _count("chunk_size", chunk_size),
         "overlap": _count("overlap", overlap),
-        "tokenizer": None if tokenizer is None else tokenizer_json(tokenizer).decode(),
+        "tokenizer": None if tokenizer is None else tokenizer_json(tokenizer),
         "encoding": encoding,
     }
     return _expression("chunks", path, errors, within, given)
@@ -451,10 +452,8 @@ def _ensure_usable(given: dict[str, object]) -> None:
     if search:
         ignore_case = {"true": True, "false": False}.get(str(given.get("ignore_case")), "smart")
         _core.Request("hits", [(b".", False)], {"patterns": ["."], **search, "ignore_case": ignore_case})
-    chunking = {name: given[name] for name in ("chunk_size", "overlap") if given.get(name) is not None}
+    chunking = {name: given[name] for name in ("chunk_size", "overlap", "tokenizer") if given.get(name) is not None}
     if chunking:
-        tokenizer = given.get("tokenizer")
-        chunking |= {} if tokenizer is None else {"tokenizer": str(tokenizer).encode()}
         _core.Request("chunks", [(b".", False)], chunking)
 
 

@@ -6,6 +6,7 @@ again, and if it keeps changing raises `ChangedError`: never a mixture of two ve
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Literal
 
 from . import _core
@@ -170,6 +171,8 @@ def read_file_chunks(
         raise TypeError(f"chunk_size: a number of bytes, not {type(chunk_size).__name__}")
     if chunk_size < 1:
         raise ArgumentError(f"chunk_size: expected at least 1, got {chunk_size}")
+    # No file is larger.
+    chunk_size = min(chunk_size, sys.maxsize)
     encoded, root = encode_place(path, within)
     return _core.read_chunks(encoded, chunk_size=chunk_size, strategy=strategy, within=root)
 

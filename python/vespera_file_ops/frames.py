@@ -57,7 +57,7 @@ def lazy_frame(request: ScanRequest, observer: Callable[[Summary], None] | None 
     """The request's table as a lazy frame, which can be collected any number of times, from any thread.
 
     Arguments:
-        request: A request for "files", "hits" or "coverage".
+        request: A request for "files", "hits", "coverage" or "chunks".
         observer: Told the summary of each run that came to its end.
     """
     schema = schema_of(request, request.table)
@@ -73,7 +73,8 @@ def collect(
     ensure_not_forked()
     scan = request.build().open(columns=columns)
     try:
-        with ProgressBar(request.table, enabled=progress) as bar:
+        row = "chunk" if "chunks" in tables else "hit"
+        with ProgressBar(request.table, enabled=progress, row=row) as bar:
             while not scan.advance(_GATHER_SECONDS):
                 bar.update(scan.progress())
             bar.update(scan.progress())

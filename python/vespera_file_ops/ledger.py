@@ -1,4 +1,4 @@
-"""A search's account of itself, in words: found = searched + not searched, each with a reason.
+"""A scan's account of itself, in words: found = searched + not searched, each with a reason.
 
 Works on the `summary` of a scan, a plain dict, so that the command line can say it without Polars.
 """
@@ -41,10 +41,11 @@ def ledger_text(summary: Summary, row: str = "hit") -> str:
     return f"{text}; left out by rule: {', '.join(left_out)}" if left_out else text
 
 
-def incomplete_text(summary: Summary, *, cut_expected: bool = False) -> str | None:
+def incomplete_text(summary: Summary, *, cut_expected: bool = False, work: str = "search") -> str | None:
     """What was not searched though it should have been, or None if nothing was.
 
     `cut_expected` says that the caller set `max_hits` or `max_hits_per_file`: what those cut is not worth a word.
+    `work` is what was done with the files.
     """
     parts = [
         f"{summary[status]} {meaning}"
@@ -53,4 +54,4 @@ def incomplete_text(summary: Summary, *, cut_expected: bool = False) -> str | No
     ]
     if not parts:
         return None
-    return f"the search is not complete: {', '.join(parts)}"
+    return f"the {work} is not complete: {', '.join(parts)}"

@@ -200,12 +200,10 @@ _CHUNKS: dict[str, Option] = {
     "chunk_size": Option(1600, "int", "at most so many characters, or tokens of `tokenizer`, in a chunk"),
     "overlap": Option(0, "int", "neighbouring chunks share up to so many of them"),
     "tokenizer": Option(
-        None,
-        "tokenizers.Tokenizer or bytes",
-        "count its tokens; bytes are the content of a Hugging Face tokenizer.json",
+        None, "tokenizers.Tokenizer or bytes", "count its tokens; bytes are what a Hugging Face tokenizer.json holds"
     ),
     "extractors": Option(
-        None, "dict", 'functions that make text of a content, by the end of a name: {".pdf": function of bytes}'
+        None, "dict", 'functions that make a str of a content in bytes, by the end of a name, such as ".pdf"'
     ),
     "encoding": _SEARCH["encoding"],
     "strategy": _SEARCH["strategy"],

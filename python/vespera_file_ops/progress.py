@@ -1,7 +1,7 @@
 """The progress bar of a long call, drawn by tqdm: in a terminal as text, in a notebook as a widget.
 
 The total of a scan is not known before the walk is over, so its bar counts instead of filling: files, and beside them
-bytes and hits. tqdm is imported when the first bar is drawn.
+bytes and rows. tqdm is imported when the first bar is drawn.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from .ledger import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,21 +28,26 @@ class ProgressBar:
         enabled: False draws nothing and imports nothing.
         total: How many there will be, where that is known.
         unit: What is counted.
+        row: What is counted beside them.
     """
 
-    def __init__(self, label: str, *, enabled: bool, total: int | None = None, unit: str = "files") -> None:
+    def __init__(
+        self, label: str, *, enabled: bool, total: int | None = None, unit: str = "files", row: str = "hit"
+    ) -> None:
         self._bar = None
+        self._row = row
         if enabled:
             from tqdm.auto import tqdm
 
             self._bar = tqdm(desc=label, total=total, unit=f" {unit}", unit_scale=True)
 
-    def update(self, counted: Mapping[str, int]) -> None:
+    def update(self, counts: Mapping[str, int]) -> None:
         """Show what was counted so far: `files`, and `bytes` and `hits` where they are."""
         if self._bar is not None:
-            if "bytes" in counted:
-                self._bar.set_postfix_str(f"{byte_text(counted['bytes'])}, {counted['hits']} hits", refresh=False)
-            self._bar.update(counted["files"] - self._bar.n)
+            if "bytes" in counts:
+                rows = counted(counts["hits"], self._row)
+                self._bar.set_postfix_str(f"{byte_text(counts['bytes'])}, {rows}", refresh=False)
+            self._bar.update(counts["files"] - self._bar.n)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""What `search` and `chunk` return, rows, coverage and summary of one pass; and the warning of who keeps only the rows."""
+"""What `search` and `chunk` return: rows, coverage and summary of one pass; and the warning where none is kept."""
 
 from __future__ import annotations
 

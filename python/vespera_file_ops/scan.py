@@ -124,10 +124,10 @@ def scan_coverage(
 def scan_chunks(source: SourceArgument = ".", **options: Unpack[ChunksOptions]) -> pl.LazyFrame:
     """The files below a folder cut into pieces for retrieval, one row each.
 
-    Source code (Bash, C, C++, Go, Java, JavaScript, Python, Rust, TypeScript) is cut between the nodes of its syntax tree,
-    Markdown between its sections, a notebook between its cells, all other text between paragraphs and sentences; text with
-    lines above 16 KiB into windows of a fixed size. The same file gives the same chunks on every machine. Binary files give
-    none, and bytes that are not valid in the encoding become U+FFFD.
+    Source code (Bash, C, C++, Go, Java, JavaScript, Python, Rust, TypeScript) is cut between the nodes of its syntax
+    tree, Markdown between its sections, a notebook between its cells, all other text between paragraphs and sentences;
+    text with lines above 16 KiB into windows of a fixed size. The same file gives the same chunks on every machine.
+    Binary files give none, and bytes that are not valid in the encoding become U+FFFD.
 
     Arguments:
         source: A folder, a file, a glob such as `"docs/**/*.md"`, or a list of these.
@@ -146,6 +146,6 @@ def scan_chunks(source: SourceArgument = ".", **options: Unpack[ChunksOptions]) 
         >>> import vespera_file_ops as vfo
         >>> chunks = vfo.scan_chunks(".").filter(pl.col("extension") == "py")
         >>> chunks.select("path", "chunk", "start_line", "end_line", "language").collect().rows()
-        [('src/app.py', 0, 1, 5, 'python'), ('src/util.py', 0, 1, 2, 'python')]
+        [('src/app.py', 0, 1, 6, 'python'), ('src/util.py', 0, 1, 2, 'python')]
     """
     return lazy_frame(ScanRequest("chunks", source, checked("scan_chunks", options, opt.CHUNKS)))

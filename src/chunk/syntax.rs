@@ -53,10 +53,10 @@ impl SyntaxSplitter {
         let looking = ParseOptions::new().progress_callback(&mut look);
         let mut read = |at: usize, _: Point| text.as_bytes().get(at..).unwrap_or_default();
         let tree = self.parser.parse_with_options(&mut read, None, Some(looking))?;
-        let mut units = Units { text, options, units: Vec::new(), end: 0 };
+        let mut units = Units { text, options, found: Vec::new(), end: 0 };
         units.add_children(&mut tree.walk(), 0);
         units.add_until(text.len(), usize::MAX);
-        Some(pack(text, &units.units, options))
+        Some(pack(text, &units.found, options))
     }
 }
 
@@ -64,7 +64,7 @@ impl SyntaxSplitter {
 struct Units<'a> {
     text: &'a str,
     options: &'a ChunkOptions,
-    units: Vec<Unit>,
+    found: Vec<Unit>,
     end: usize,
 }
 
@@ -90,9 +90,9 @@ impl Units<'_> {
                 match self.size(self.end, end) {
                     Some(size) => self.push(end, size, depth, stays),
                     None if depth < MOST_DEPTH && node.child_count() > 0 => {
-                        let first = self.units.len();
+                        let first = self.found.len();
                         self.add_children(cursor, depth + 1);
-                        if let Some(unit) = self.units.get_mut(first) {
+                        if let Some(unit) = self.found.get_mut(first) {
                             (unit.depth, unit.stays) = (depth, stays);
                         }
                         self.add_until(end, depth + 1);
@@ -121,7 +121,7 @@ impl Units<'_> {
     }
 
     fn push(&mut self, end: usize, size: usize, depth: usize, stays: bool) {
-        self.units.push(Unit { start: self.end, end, size, depth, stays });
+        self.found.push(Unit { start: self.end, end, size, depth, stays });
         self.end = end;
     }
 

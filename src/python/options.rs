@@ -239,12 +239,9 @@ impl<'py> Arguments<'_, 'py> {
     pub fn chunking_options(&self) -> PyResult<(ChunkingOptions, Extractors)> {
         let defaults = ChunkOptions::default();
         let as_size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-        let measure = match self.given("tokenizer")? {
+        let measure = match self.text("tokenizer")? {
             None => defaults.measure,
-            Some(json) => match json.cast::<PyBytes>() {
-                Ok(json) => Measure::of_tokenizer(json.as_bytes()).map_err(|error| raised(&error))?,
-                Err(_) => return Err(Self::wrong("tokenizer", "bytes", &json)),
-            },
+            Some(json) => Measure::of_tokenizer(json.as_bytes()).map_err(|error| raised(&error))?,
         };
         let (extracted, extractors) = match self.given("extractors")? {
             None => (Vec::new(), Extractors::default()),

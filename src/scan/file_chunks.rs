@@ -330,18 +330,17 @@ impl<'a> Pass<'a> {
         needs_hash: bool,
         work: &mut Work<'_>,
     ) -> ControlFlow<()> {
-        let encoding = match self.outcome.encoding {
-            Some(encoding) => encoding,
-            None => {
-                if needs_hash && self.hash.is_none() {
-                    if !chunk.whole && memchr(0, &chunk.bytes[..chunk.bytes.len().min(BINARY_HEAD)]).is_none() {
-                        self.hash_wanted = true;
-                        return ControlFlow::Break(());
-                    }
-                    self.hash = chunk.whole.then(|| hash_bytes_hex(chunk.bytes));
+        let encoding = if let Some(encoding) = self.outcome.encoding {
+            encoding
+        } else {
+            if needs_hash && self.hash.is_none() {
+                if !chunk.whole && memchr(0, &chunk.bytes[..chunk.bytes.len().min(BINARY_HEAD)]).is_none() {
+                    self.hash_wanted = true;
+                    return ControlFlow::Break(());
                 }
-                self.begin(chunk, options, text)
+                self.hash = chunk.whole.then(|| hash_bytes_hex(chunk.bytes));
             }
+            self.begin(chunk, options, text)
         };
         if self.known_hash.is_some() {
             self.hasher.update(chunk.bytes);
@@ -355,12 +354,11 @@ impl<'a> Pass<'a> {
             }
         }
         let Some(buffer) = text else { return ControlFlow::Break(()) };
-        let flow = match self.held.take() {
-            Some(held) => self.finish_held(&held, encoding, buffer, chunk, work),
-            None => {
-                buffer.push(&chunk.bytes[skipped..], chunk.last);
-                if chunk.intact() { self.push_text(buffer, chunk.last, work) } else { ControlFlow::Continue(()) }
-            }
+        let flow = if let Some(held) = self.held.take() {
+            self.finish_held(&held, encoding, buffer, chunk, work)
+        } else {
+            buffer.push(&chunk.bytes[skipped..], chunk.last);
+            if chunk.intact() { self.push_text(buffer, chunk.last, work) } else { ControlFlow::Continue(()) }
         };
         if !chunk.intact() {
             self.lost = true;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use arrow_array::{Array, RecordBatch, RecordBatchOptions};
+use arrow_buffer::NullBuffer;
 use arrow_schema::ArrowError;
 
 use super::column::Finish;
@@ -21,10 +22,10 @@ pub(super) trait Columns {
 #[must_use]
 pub fn bytes_of(batch: &RecordBatch) -> usize {
     let mut seen = HashSet::new();
-    let mut waiting: Vec<_> = batch.columns().iter().map(|column| column.to_data()).collect();
+    let mut waiting: Vec<_> = batch.columns().iter().map(Array::to_data).collect();
     let mut bytes = 0;
     while let Some(data) = waiting.pop() {
-        let nulls = data.nulls().map(|nulls| nulls.buffer());
+        let nulls = data.nulls().map(NullBuffer::buffer);
         for buffer in data.buffers().iter().chain(nulls) {
             if seen.insert(buffer.data_ptr()) {
                 bytes += buffer.capacity();

@@ -99,13 +99,12 @@ impl ChunksBuilder {
 
     /// Append one row.
     pub fn push(&mut self, file: &FileOfChunks<'_>, row: &ChunkRow<'_>) {
-        let (cells, hash) = match self.file {
-            Some(stored) => stored,
-            None => {
-                let cells = self.paths.store(&mut self.arena, &file.path);
-                let hash = file.blake3.map(|hash| self.arena.put(hash.as_bytes()));
-                *self.file.insert((cells, hash))
-            }
+        let (cells, hash) = if let Some(stored) = self.file {
+            stored
+        } else {
+            let cells = self.paths.store(&mut self.arena, &file.path);
+            let hash = file.blake3.map(|hash| self.arena.put(hash.as_bytes()));
+            *self.file.insert((cells, hash))
         };
         self.paths.push(&cells);
         self.file_blake3.push_option(hash);

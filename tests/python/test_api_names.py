@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from vespera_file_ops import _core, errors, options, tables
+from vespera_file_ops import _core, chunk_arguments, errors, options, tables
 
 PACKAGE = Path(vfo.__file__).parent
 
@@ -46,7 +46,7 @@ def test_every_name_comes_from_the_module_that_the_type_checker_is_told() -> Non
 
 def test_every_public_function_of_a_module_is_public() -> None:
     found = ("scan", "streams", "searches", "listing", "explanation", "differences", "summaries", "display", "bulk")
-    single = ("files", "edits", "writes", "watching", "errors")
+    single = ("chunks", "result", "files", "edits", "writes", "watching", "errors")
     for module in (*found, *single):
         assert set(import_module(f"vespera_file_ops.{module}").__all__) <= set(vfo.__all__), module
 
@@ -108,6 +108,8 @@ def test_the_stub_has_the_parameters_that_the_core_has() -> None:
         (options.HitsOptions, options.HITS),
         (options.CoverageOptions, options.COVERAGE),
         (options.CompleteOptions, options.COMPLETE),
+        (options.ChunksOptions, options.CHUNKS),
+        (options.ChunkOptions, options.CHUNK),
         (options.WatchOptions, options.WATCH),
         (options.DiffOptions, options.DIFF),
     ],
@@ -117,9 +119,9 @@ def test_an_option_is_typed_and_documented(typed: type, documented: dict[str, op
 
 
 def _inherited(typed: type) -> set[str]:
-    return set(
-        get_type_hints(typed, localns={"CancelToken": _core.CancelToken, "Root": _core.Root, "PathArgument": object})
-    )
+    known = {"CancelToken": _core.CancelToken, "Root": _core.Root, "PathArgument": object}
+    chunking = {"Tokenizer": chunk_arguments.Tokenizer, "Extractor": chunk_arguments.Extractor}
+    return set(get_type_hints(typed, localns={**known, **chunking}))
 
 
 def test_the_signature_shows_the_options_with_their_defaults() -> None:
@@ -133,9 +135,13 @@ def test_the_signature_shows_the_options_with_their_defaults() -> None:
     assert listed["respect_ignore"].default is False
 
 
-@pytest.mark.parametrize("name", sorted({*options.COMPLETE, *options.FILES}))
+@pytest.mark.parametrize("name", sorted({*options.COMPLETE, *options.FILES, *options.CHUNK}))
 def test_the_documented_default_is_the_default(name: str, demo: Path) -> None:
-    default = {**options.COMPLETE, **options.FILES}[name].default
+    default = {**options.COMPLETE, **options.FILES, **options.CHUNK}[name].default
+    if name in options.CHUNK:
+        told, silent = vfo.chunk(**{name: default}), vfo.chunk()
+        assert told.chunks.equals(silent.chunks)
+        assert told.coverage.equals(silent.coverage)
     if name in options.COMPLETE:
         given = vfo.search("TODO", **{name: default})
         plain = vfo.search("TODO")
@@ -169,6 +175,7 @@ def test_the_documented_columns_are_the_columns(demo: Path) -> None:
         "files": (vfo.scan_files(), vfo.scan_files(blake3=True, observed=True), tables.FILES),
         "hits": (vfo.scan_hits("a"), vfo.scan_hits("a", captures=True, context=1, raw_bytes=True), tables.HITS),
         "coverage": (vfo.scan_coverage("a"), vfo.scan_coverage("a", include_ignored=True), tables.COVERAGE),
+        "chunks": (vfo.scan_chunks(), vfo.scan_chunks(overlap=100), tables.CHUNKS),
     }
     for table, (least, most, columns) in found.items():
         assert dict(most.collect_schema()) == {column.name: KINDS[column.type] for column in columns}, table

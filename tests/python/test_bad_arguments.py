@@ -25,6 +25,8 @@ EDITS = pl.DataFrame(schema={"path": pl.String, "start_byte": pl.Int64, "end_byt
 CALLS: dict[str, Call] = {
     "apply_edits": lambda **bad: vfo.apply_edits(**{"frame": EDITS, **bad}),
     "append_file": lambda **bad: vfo.append_file(**{"path": "new.txt", "content": "x", **bad}),
+    "chunk": lambda **bad: vfo.chunk(**bad),
+    "chunk_files": lambda **bad: vfo.chunk_files(**bad),
     "compute_file_hash": lambda **bad: vfo.compute_file_hash(**{"path": "README.md", **bad}),
     "diff_trees": lambda **bad: vfo.diff_trees(**{"old_files": vfo.scan_files().collect(), **bad}),
     "explain": lambda **bad: vfo.explain(**{"path": "README.md", **bad}),
@@ -38,6 +40,7 @@ CALLS: dict[str, Call] = {
     "replace_in_file": lambda **bad: vfo.replace_in_file(
         **{"path": "README.md", "pattern": "a", "replacement": "b", "dry_run": True, **bad}
     ),
+    "scan_chunks": lambda **bad: vfo.scan_chunks(**bad),
     "scan_coverage": lambda **bad: vfo.scan_coverage(**{"pattern": "a", **bad}),
     "scan_files": lambda **bad: vfo.scan_files(**bad),
     "scan_hits": lambda **bad: vfo.scan_hits(**{"pattern": "a", **bad}),
@@ -45,6 +48,7 @@ CALLS: dict[str, Call] = {
     "search_files": lambda **bad: vfo.search_files(**{"pattern": "a", **bad}),
     "search_text": lambda **bad: vfo.search_text(**{"pattern": "a", "path": "README.md", **bad}),
     "show": lambda **bad: vfo.show(**{"table": vfo.search_files("TODO"), **bad}),
+    "stream_chunks": lambda **bad: vfo.stream_chunks(**bad),
     "stream_coverage": lambda **bad: vfo.stream_coverage(**{"pattern": "a", **bad}),
     "stream_files": lambda **bad: vfo.stream_files(**bad),
     "stream_hits": lambda **bad: vfo.stream_hits(**{"pattern": "a", **bad}),
@@ -99,6 +103,13 @@ BAD: dict[str, list[object]] = {
     "debounce": [0, -1, "3", float("nan"), float("inf"), 1e12, True],
     "initial": ["no", 0],
     "chunk_size": [0, -1, "3", 1.5, True],
+    # As large as a chunk is unless told otherwise.
+    "overlap": [-1, "3", 1.5, True, 1600, 10**30],
+    "tokenizer": [3, "tokenizer.json", b"", b"no JSON", b"\xff{}", b"{}", bytearray(b"{}"), object()],
+    "extractors": [
+        *(3, ".pdf", [".pdf"], [(".pdf", str)], {b".pdf": str}, {3: str}, {".pdf": None}, {".pdf": "text"}),
+        *({"": str}, {".": str}, {"pdf": str}, {"*.pdf": str}, {"folder/.pdf": str}, {".a/b": str}),
+    ],
     "content": [None, 3, ["line"], object()],
     "durable": ["no", 0],
     "expected_blake3": [3, "", "0123", "present", b"absent"],
@@ -138,7 +149,7 @@ def test_the_table_covers_every_public_function() -> None:
 
 
 def test_the_table_covers_every_option() -> None:
-    assert set(options.COMPLETE) | set(options.FILES) | set(options.WATCH) <= set(BAD)
+    assert set(options.COMPLETE) | set(options.FILES) | set(options.WATCH) | set(options.CHUNK) <= set(BAD)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -162,6 +173,18 @@ def test_an_unknown_argument_raises_and_suggests(name: str, demo: Path) -> None:
 def test_a_misspelt_option_gets_a_suggestion() -> None:
     with pytest.raises(TypeError, match="did you mean 'include_hidden'"):
         vfo.scan_files(includ_hidden=True)  # type: ignore[call-arg]
+
+
+def test_a_chunk_has_room_for_more_than_its_overlap(demo: Path) -> None:
+    for call in (vfo.chunk, vfo.chunk_files, vfo.scan_chunks, vfo.stream_chunks, vfo.expr.chunks):
+        for size, overlap in ((1, 1), (10, 10), (10, 11), (1 << 20, 1 << 20)):
+            with pytest.raises(vfo.ArgumentError, match="overlap: expected less than chunk_size"):
+                call(chunk_size=size, overlap=overlap)
+        for size in ((1 << 20) + 1, 10**30):
+            with pytest.raises(vfo.ArgumentError, match="chunk_size"):
+                call(chunk_size=size)
+        call(chunk_size=1 << 20, overlap=(1 << 20) - 1)
+        call(chunk_size=1, overlap=0)
 
 
 def test_a_bad_glob_is_a_pattern_error(demo: Path) -> None:

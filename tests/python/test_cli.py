@@ -165,6 +165,54 @@ def test_info_hash_and_read(demo: Path) -> None:
     assert run("read", "src/util.py", "-f", "csv", "--columns", "line_number").stdout == "line_number\n1\n2\n"
 
 
+def test_chunks_are_a_table(demo: Path) -> None:
+    done = run("chunks", "src")
+    assert (done.returncode, done.stderr) == (0, "")
+    header, *rows = done.stdout.splitlines()
+    assert header.split() == ["path", "chunk", "start_line", "end_line", "language", "text"]
+    assert [row.split()[:5] for row in rows] == [
+        ["src/app.py", "0", "1", "6", "python"],
+        ["src/lib.rs", "0", "1", "1", "rust"],
+        ["src/util.py", "0", "1", "2", "python"],
+    ]
+    ndjson = run("chunks", "src", "-s", "40", "--overlap", "10", "-f", "ndjson")
+    expected = vfo.chunk_files("src", chunk_size=40, overlap=10)
+    assert [json.loads(line)["text"] for line in ndjson.stdout.splitlines()] == expected["text"].to_list()
+    assert run("chunks", "-o", "chunks.parquet").returncode == 0
+    assert pl.read_parquet("chunks.parquet").equals(vfo.chunk_files(exclude="*.parquet"))
+    query = "select c.path, f.kind from chunks c join files f on c.path = f.path where language = 'rust'"
+    assert run("chunks", "--sql", query, "-f", "csv").stdout == "path,kind\nsrc/lib.rs,file\n"
+    assert run("chunks", "-g", "*.nothing").returncode == 1
+    assert run("chunks", "data").returncode == 1
+    for wrong in (["-s", "0"], ["--overlap", "1600"], ["--tokenizer", "gone"], ["--tokenizer", "README.md"]):
+        done = run("chunks", *wrong)
+        assert done.returncode == 2
+        assert done.stderr.startswith("vfo: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_chunks_count_the_tokens_of_a_tokenizer(demo: Path) -> None:
+    """A tokenizer of words, as its file says."""
+    model = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
+    (demo / "words.json").write_text(json.dumps({"model": model, "pre_tokenizer": {"type": "WhitespaceSplit"}}))
+    (demo / "text.txt").write_text("one two three. four five six. seven eight nine.")
+    done = run("chunks", "text.txt", "--tokenizer", "words.json", "-s", "3", "--columns", "text", "-f", "csv")
+    assert done.stdout == "text\none two three.\nfour five six.\nseven eight nine.\n", done.stderr
+
+
+def test_incomplete_chunks_say_so(demo: Path) -> None:
+    for form in ("table", "csv"):
+        done = run("chunks", "--max-file-size", "40", "-f", form)
+        assert done.returncode == 0
+        assert done.stderr == (
+            "vfo: the chunking is not complete: 1 too large; chunk() in Python names each file in its coverage\n"
+        )
+        done = run("chunks", "--ledger", "-f", form)
+        assert done.stderr == "found 5 = searched 4 + binary 1; 4 chunks\n"
+    done = run("chunks", "--ledger", "--sql", "select path from chunks limit 1")
+    assert done.stderr == "found 5 = searched 4 + binary 1; 4 chunks\n"
+
+
 def test_options_reach_the_search(demo: Path) -> None:
     assert run("search", "todo").returncode == 1
     assert run("search", "-i", "todo").returncode == 0
@@ -288,6 +336,6 @@ def test_a_small_search_needs_no_polars(demo: Path) -> None:
 def test_help_names_every_command() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for command in ("search", "files", "info", "hash", "read"):
+    for command in ("search", "files", "chunks", "info", "hash", "read"):
         assert command in done.stdout
         assert run(command, "--help").returncode == 0

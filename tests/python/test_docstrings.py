@@ -82,8 +82,8 @@ def test_every_argument_is_documented(name: str) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("bulk", "differences", "display", "errors", "expr", "forks", "frames", "namespaces", "options", "paths"),
-        *("predicates", "request", "summaries", "tables", "watching"),
+        *("bulk", "chunk_arguments", "chunks", "differences", "display", "errors", "expr", "forks", "frames", "ledger"),
+        *("namespaces", "options", "paths", "predicates", "request", "result", "summaries", "tables", "watching"),
         *("rag", "rag.chunking", "rag.embedder", "rag.lock", "rag.manifest", "rag.minilm", "rag.places", "rag.queue"),
         *("rag.rows", "rag.settings", "rag.store", "rag.sync", "rag.vectors", "rag.verify", "rag.words", "cli_index"),
     ],

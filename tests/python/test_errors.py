@@ -72,9 +72,13 @@ def test_path_not_found_names_the_path(tmp_path: Path) -> None:
         lambda: vfo.scan_files(gone),
         lambda: vfo.scan_hits("x", gone),
         lambda: vfo.scan_coverage("x", gone),
+        lambda: vfo.scan_chunks(gone),
         lambda: vfo.stream_files(gone),
         lambda: vfo.stream_hits("x", gone),
         lambda: vfo.stream_coverage("x", gone),
+        lambda: vfo.stream_chunks(gone),
+        lambda: vfo.chunk(gone),
+        lambda: vfo.chunk_files(gone),
         lambda: vfo.search("x", gone),
         lambda: vfo.search_files("x", gone),
         lambda: vfo.search_text("x", gone),
@@ -98,10 +102,10 @@ def test_a_missing_path_in_a_list_is_a_row(demo: Path) -> None:
         assert row["error"]
         assert row["size"] is None
         assert row["kind"] is None
-    coverage = vfo.search("TODO", ["src", "gone"]).coverage
-    (row,) = coverage.filter(path="gone").iter_rows(named=True)
-    assert row["status"] == "unreadable"
-    assert row["error"]
+    for result in (vfo.search("TODO", ["src", "gone"]), vfo.chunk(["src", "gone"])):
+        (row,) = result.coverage.filter(path="gone").iter_rows(named=True)
+        assert row["status"] == "unreadable"
+        assert row["error"]
 
 
 def refused(path: Path) -> bool:

@@ -98,6 +98,15 @@ def coverage_of(column: str) -> Callable[[str], object]:
 
 HITS = ["line_number", "column_number", "start_byte", "end_byte", "matched", "line", "line_truncated", "pattern"]
 
+
+def chunks_of(path: str) -> object:
+    if not os.path.isfile(path):
+        raise OSError
+    return vfo.chunk_files(path, chunk_size=100, overlap=10).select(CHUNK).to_dicts()
+
+
+CHUNK = ["chunk", "text_blake3", "text", "start_byte", "end_byte", "start_line", "end_line", "language"]
+
 PLAIN: dict[str, tuple[pl.Expr, Callable[[str], object]]] = {
     "read_text": (pl.col("path").vfo.read_text(), vfo.read_file_string),
     "read_text latin-1": (
@@ -114,6 +123,10 @@ PLAIN: dict[str, tuple[pl.Expr, Callable[[str], object]]] = {
         pl.col("path").vfo.search("needle|[^\x00-\x7f]"),
         lambda path: vfo.search_text("needle|[^\x00-\x7f]", path).select(HITS).to_dicts(),
     ),
+    "chunks": (
+        pl.col("path").vfo.chunks(chunk_size=100, overlap=10),
+        chunks_of,
+    ),
     "exists": (pl.col("path").vfo.exists(), None),
 }
 
@@ -129,7 +142,7 @@ def expected_of(name: str, paths: pl.Series) -> list[object]:
 def test_each_expression_equals_its_plain_function(name: str, paths: pl.DataFrame) -> None:
     expression = PLAIN[name][0].alias("value")
     # The plain search of one file at a time is slow: one of ten is enough.
-    some = paths.gather_every(10) if name in ("search", "count_hits") else paths
+    some = paths.gather_every(10) if name in ("search", "count_hits", "chunks") else paths
     eager = some.with_columns(expression)
     assert eager["value"].to_list() == expected_of(name, some["path"])
     for engine in ("in-memory", "streaming"):
@@ -234,6 +247,16 @@ def test_a_root_is_not_left(tmp_path: Path) -> None:
         (lambda: vfo.expr.search("("), vfo.PatternError, "unclosed group"),
         (lambda: vfo.expr.count_hits([]), vfo.ArgumentError, "pattern"),
         (lambda: vfo.expr.search("x", ignore_case="maybe"), vfo.ArgumentError, "ignore_case"),
+        (lambda: vfo.expr.chunks(chunk_size=0), vfo.ArgumentError, "chunk_size"),
+        (lambda: vfo.expr.chunks(chunk_size="1"), TypeError, "chunk_size"),
+        (lambda: vfo.expr.chunks(chunk_size=10**30), vfo.ArgumentError, "chunk_size"),
+        (lambda: vfo.expr.chunks(overlap=-1), vfo.ArgumentError, "overlap"),
+        (lambda: vfo.expr.chunks(overlap=1600), vfo.ArgumentError, "overlap: expected less than chunk_size"),
+        (lambda: vfo.expr.chunks(tokenizer="tokenizer.json"), TypeError, "tokenizer"),
+        (lambda: vfo.expr.chunks(tokenizer=b"{}"), vfo.ArgumentError, "tokenizer"),
+        (lambda: vfo.expr.chunks(tokenizer=b"\xff{}"), vfo.ArgumentError, "tokenizer"),
+        (lambda: vfo.expr.chunks(encoding="nope"), vfo.ArgumentError, "nope"),
+        (lambda: vfo.expr.chunks(errors="ignore"), vfo.ArgumentError, "errors"),
         (lambda: vfo.expr.blake3(within=1), TypeError, "within"),
         (lambda: vfo.expr.blake3(within="/nowhere/at/all"), vfo.PathNotFoundError, "nowhere"),
     ],

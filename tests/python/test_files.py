@@ -36,6 +36,7 @@ def test_content_hash_and_chunks_agree(size: int, strategy: str, sized: dict[int
     chunks = list(vfo.read_file_chunks(path, chunk_size=300_001, strategy=strategy))
     assert b"".join(chunks) == content
     assert all(len(chunk) == 300_001 for chunk in chunks[:-1])
+    assert b"".join(vfo.read_file_chunks(path, chunk_size=10**30, strategy=strategy)) == content
     assert all(chunks)
 
 

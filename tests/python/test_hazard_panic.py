@@ -79,6 +79,15 @@ CALLS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("step", "search_files", lambda tree: vfo.search_files("needle", tree)),
     ("step", "scan_coverage", lambda tree: vfo.scan_coverage("needle", tree).collect()),
     ("step", "iteration", lambda tree: paths_of(vfo.stream_files(tree))),
+    ("entry", "chunk", lambda tree: vfo.chunk(tree)),
+    ("listing", "scan_chunks", lambda tree: vfo.scan_chunks(tree).collect()),
+    ("span", "chunk_files", lambda tree: vfo.chunk_files(tree)),
+    ("span", "chunk", lambda tree: vfo.chunk(tree)),
+    ("batch", "scan_chunks", lambda tree: vfo.scan_chunks(tree).collect()),
+    ("step", "iteration of chunks", lambda tree: paths_of(vfo.stream_chunks(tree))),
+    ("taking", "chunk_files", lambda tree: vfo.chunk_files(tree)),
+    ("mask", "scan_chunks", lambda tree: vfo.scan_chunks(tree).filter(pl.col("size") > 0).collect()),
+    ("hashing", "scan_chunks, streamed", lambda tree: vfo.scan_chunks(tree / "large", strategy="stream").collect()),
     ("mask", "scan_hits", lambda tree: vfo.scan_hits("needle", tree).filter(pl.col("size") > 0).collect()),
     ("reading", "read_file", lambda tree: vfo.read_file(small_file(tree))),
     ("reading", "read_file, large", lambda tree: vfo.read_file(tree / "large")),
@@ -109,6 +118,18 @@ def watched(tree: Path) -> list[str]:
     """What a watcher finds at its start; its thread ends with it."""
     with vfo.watch(tree, initial=True) as watcher:
         return next(watcher)["path"].to_list()
+
+
+def test_a_panic_while_a_text_is_cut_loses_nothing_of_it(tree: Path) -> None:
+    """A parser's defect takes no scan down: the part where it happened is cut into windows."""
+    whole = vfo.chunk(tree, include="*.txt", threads=1)
+    _core.fail_once("chunking")
+    cut = vfo.chunk(tree, include="*.txt", threads=1)
+    assert cut.coverage.drop("hits").equals(whole.coverage.drop("hits"))
+    kept = [frame.chunks.group_by("path", maintain_order=True).agg("text") for frame in (whole, cut)]
+    lines = [[[line for text in texts for line in text.split("\n")] for texts in frame["text"]] for frame in kept]
+    assert lines[0] == lines[1]
+    assert vfo.chunk(tree, include="*.txt").chunks.equals(whole.chunks)
 
 
 @pytest.mark.parametrize(("point", "call"), [pytest.param(p, c, id=f"{p}: {n}") for p, n, c in CALLS])
@@ -148,7 +169,8 @@ def test_every_point_is_tried() -> None:
     with pytest.raises(vfo.ArgumentError, match="expected") as caught:
         _core.fail_once("nowhere")
     points = str(caught.value).split("expected ")[1].split(", got")[0].split(", ")
-    assert sorted(points) == sorted({point for point, _, _ in CALLS})
+    # What fires where a text is cut is survived without an exception; it has a test of its own.
+    assert sorted(points) == sorted({point for point, _, _ in CALLS} | {"chunking"})
 
 
 @pytest.mark.parametrize("point", ["listing", "span", "step", "batch"])

@@ -55,10 +55,15 @@ TABLES: dict[str, Callable[..., pl.DataFrame]] = {
     "search hits": lambda source, file: vfo.search("needle", source).hits,
     "search coverage": lambda source, file: vfo.search("needle", source).coverage,
     "scan_coverage": lambda source, file: vfo.scan_coverage("needle", source).collect(),
+    "scan_chunks": lambda source, file: vfo.scan_chunks(source).collect(),
+    "chunk_files": lambda source, file: vfo.chunk_files(file),
+    "chunk chunks": lambda source, file: vfo.chunk(source).chunks,
+    "chunk coverage": lambda source, file: vfo.chunk(source).coverage,
     "explain": lambda source, file: vfo.explain(file),
     "stream_files": lambda source, file: pl.DataFrame(vfo.stream_files(source)),
     "stream_hits": lambda source, file: pl.DataFrame(vfo.stream_hits("needle", source)),
     "stream_coverage": lambda source, file: pl.DataFrame(vfo.stream_coverage("needle", source)),
+    "stream_chunks": lambda source, file: pl.DataFrame(vfo.stream_chunks(source)),
 }
 
 

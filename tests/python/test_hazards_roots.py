@@ -141,6 +141,8 @@ def drained(result: Any) -> str:
     """Everything that a call gave, as text, so that a secret in it shows."""
     if isinstance(result, vfo.SearchResult):
         return drained(result.hits) + drained(result.coverage)
+    if isinstance(result, vfo.ChunkResult):
+        return drained(result.chunks) + drained(result.coverage)
     if hasattr(result, "collect"):
         result = result.collect()
     if hasattr(result, "__arrow_c_stream__") and not isinstance(result, (pl.DataFrame, pl.Series)):
@@ -260,12 +262,18 @@ def test_in_a_list_it_is_a_row_without_content(roots: Path) -> None:
     result = vfo.search(SECRET, ["file", *ESCAPES], within=roots)
     assert result.hits.is_empty()
     assert SECRET not in drained(vfo.search(".", ["file", *ESCAPES], within=roots))
+    chunked = vfo.chunk(["file", *ESCAPES], within=roots, extractors={".txt": bytes.decode})
+    assert chunked.chunks["path"].to_list() == ["file"]
+    assert SECRET not in drained(chunked)
 
 
 @pytest.mark.hazard(3)
 @pytest.mark.parametrize("glob", ["../*", "../secre[t]", "sub/../../*", "up_folder/*", "/etc/pass*", "../root/*"])
 def test_no_glob_leads_out(roots: Path, glob: str) -> None:
-    for call in (vfo.scan_files, lambda source, within: vfo.scan_hits(SECRET, source, within=within)):
+    def hits(source: str, within: Path) -> object:
+        return vfo.scan_hits(SECRET, source, within=within)
+
+    for call in (vfo.scan_files, vfo.scan_chunks, hits):
         with pytest.raises(vfo.OutsideRootError):
             call(glob, within=roots)
 
@@ -281,6 +289,7 @@ def test_followed_links_stay_inside(roots: Path) -> None:
     # A link that stays inside is followed; a folder that is reached twice is listed at its real path.
     assert "inside_file" in found["path"].to_list()
     assert SECRET not in drained(vfo.search(".", **options))
+    assert SECRET not in drained(vfo.chunk(".", **options))
     hits = vfo.search_files("inside", **options)
     assert hits["path"].to_list() == ["file", "inside_file", "sub/deep/file"]
     # From a source below, a link may leave the source and stay in the root.

@@ -24,6 +24,7 @@ MAKERS: dict[str, tuple[Callable[..., object], Callable[..., pl.LazyFrame]]] = {
         lambda root, **options: vfo.stream_coverage("a", root, **options),
         lambda root: vfo.scan_coverage("a", root),
     ),
+    "chunks": (vfo.stream_chunks, vfo.scan_chunks),
 }
 
 

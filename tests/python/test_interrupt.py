@@ -78,10 +78,17 @@ CALLS = {
     "quadratic lazy": 'vfo.scan_hits(r"(?s).*[^a-z]|[a-z]", "line.txt").collect()',
     "watch": """[None for _ in vfo.watch("many")]""",
     "watch start": 'while True: vfo.watch("many").close()',
+    "chunks": 'while True: vfo.chunk_files("many")',
+    "chunks lazy": 'while True: vfo.scan_chunks("many").collect()',
+    # A call of Python's own, which is interrupted as any other is.
+    "extractor": 'vfo.chunk("small", extractors={".txt": lambda content: time.sleep(60)})',
     "stream": 'while True: [len(batch) for batch in vfo.stream_hits("needle", "many")]',
 }
 # How often each is interrupted. The hard test makes it five times as often.
 TIMES = {
+    "chunks": 6,
+    "chunks lazy": 6,
+    "extractor": 3,
     "eager": 12,
     "files": 8,
     "lazy": 12,

@@ -20,19 +20,24 @@ from vespera_file_ops.frames import _Source, collect
 from vespera_file_ops.predicates import FILE_COLUMNS, FilePredicate, conjuncts
 from vespera_file_ops.request import ScanRequest
 
-TABLES = ("files", "hits", "coverage")
+TABLES = ("files", "hits", "coverage", "chunks")
+CHUNKING = {"chunk_size": 60, "overlap": 10}
 PATTERN = ["TODO|FIXME", "a"]
 
 
 def lazy(table: str, root: Path, **options: object) -> pl.LazyFrame:
     if table == "files":
         return vfo.scan_files(root, **options)
+    if table == "chunks":
+        return vfo.scan_chunks(root, **CHUNKING, **options)
     return (vfo.scan_hits if table == "hits" else vfo.scan_coverage)(PATTERN, root, **options)
 
 
 def eager(table: str, root: Path) -> pl.DataFrame:
     if table == "files":
         return collect(ScanRequest("files", root, {}), "files")[0][0]
+    if table == "chunks":
+        return vfo.chunk(root, **CHUNKING).chunks
     result = vfo.search(PATTERN, root)
     return result.hits if table == "hits" else result.coverage
 
@@ -73,6 +78,18 @@ LEAVES = {
         pl.col("binary_offset").is_not_null(),
         pl.col("error").is_null(),
     ],
+    "chunks": [
+        pl.col("size") > 40,
+        pl.col("extension").is_in(["py", "md"]),
+        pl.col("relative_path").str.starts_with("a"),
+        pl.col("modified") > pl.lit("2023-11-15").str.to_datetime(time_zone="UTC"),
+        pl.col("chunk") > 0,
+        pl.col("language") == "python",
+        pl.col("language").is_null(),
+        pl.col("start_line") + pl.col("size") > 60,
+        pl.col("text").str.len_chars() < 40,
+        pl.col("file_blake3") != pl.col("text_blake3"),
+    ],
 }
 
 
@@ -101,6 +118,7 @@ def queries(draw: st.DrawFn, table: str) -> list[Query]:
         "files": ["path", "size", "extension", "kind", "depth"],
         "hits": ["path", "size", "extension", "line_number", "start_byte", "pattern"],
         "coverage": ["path", "size", "extension", "status", "hits"],
+        "chunks": ["path", "size", "extension", "chunk", "chunk_id", "text", "start_byte", "file_blake3"],
     }[table]
     steps: list[Query] = []
     for _ in range(draw(st.integers(1, 3))):
@@ -171,6 +189,8 @@ def test_the_eager_frame_is_the_collected_one_column_for_column(table: str, mixe
     if table == "hits":
         frame = vfo.search_files(PATTERN, mixed_tree)
         assert_frame_equal(frame, lazy(table, mixed_tree).collect())
+    if table == "chunks":
+        assert_frame_equal(vfo.chunk_files(mixed_tree, **CHUNKING), lazy(table, mixed_tree).collect())
     if table == "files":
         frame = vfo.glob_files(mixed_tree, ["*.py", "/a"])
         assert_frame_equal(comparable(frame), comparable(vfo.scan_files(mixed_tree, include=["*.py", "/a"]).collect()))
@@ -184,6 +204,13 @@ def test_the_schema_is_known_before_and_kept(table: str, mixed_tree: Path) -> No
     assert frame.filter(pl.col("path") == "nothing").collect().schema == schema
     for name in schema.names():
         assert frame.select(name).collect().schema == {name: schema[name]}
+
+
+def test_a_filter_on_the_file_chunks_only_what_passes(mixed_tree: Path) -> None:
+    frame = vfo.scan_chunks(mixed_tree)
+    for predicate in (pl.col("extension") == "py", pl.col("size") > 60, pl.col("path").str.ends_with(".py")):
+        opened = counted(lambda predicate=predicate: frame.filter(predicate).collect())["files_opened"]
+        assert opened == vfo.scan_files(mixed_tree).filter(kind="file").filter(predicate).collect().height
 
 
 def test_max_hits_counts_before_a_filter_does(mixed_tree: Path) -> None:
@@ -207,10 +234,18 @@ def test_one_lazy_frame_in_several_threads(mixed_tree: Path) -> None:
         assert_frame_equal(one, expected)
 
 
-def test_a_lazy_frame_survives_a_pickle(mixed_tree: Path) -> None:
-    frame = lazy("hits", mixed_tree).filter(pl.col("size") > 20)
+@pytest.mark.parametrize("table", TABLES)
+def test_a_lazy_frame_survives_a_pickle(table: str, mixed_tree: Path) -> None:
+    frame = lazy(table, mixed_tree).filter(pl.col("size") > 20)
+    twin = cloudpickle.loads(cloudpickle.dumps(frame))
+    assert_frame_equal(comparable(twin.collect()), comparable(frame.collect()))
+
+
+def test_the_functions_that_extract_text_survive_a_pickle(mixed_tree: Path) -> None:
+    frame = vfo.scan_chunks(mixed_tree, extractors={".md": lambda content: content.decode().upper()})
     twin = cloudpickle.loads(cloudpickle.dumps(frame))
     assert_frame_equal(twin.collect(), frame.collect())
+    assert "ALPHA" in "".join(frame.filter(pl.col("extension") == "md").collect()["text"])
 
 
 def test_a_collect_sees_the_files_of_its_time(tmp_path: Path) -> None:
@@ -307,6 +342,8 @@ def test_head_stops_the_walk(wide_tree: Path) -> None:
     assert counts["files_opened"] < 5_000
     counts = counted(lambda: vfo.scan_hits("needle", wide_tree).filter(pl.col("line_number") == 1).head(10).collect())
     assert counts["files_opened"] < 15_000
+    counts = counted(lambda: vfo.scan_chunks(wide_tree).head(10).collect())
+    assert counts["files_opened"] < 5_000
     counts = counted(lambda: vfo.scan_files(wide_tree).select("size").head(10).collect())
     assert counts["files_described"] < 15_000
 

@@ -101,8 +101,13 @@ def test_glob_files_gives_files_alone(demo: Path) -> None:
 
 def test_progress_changes_nothing_but_the_screen(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert vfo.search_files("TODO", progress=True).equals(vfo.search_files("TODO"))
-    assert "files" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "files" in told
+    assert "2 hits" in told
+    assert vfo.chunk_files("src", progress=True).equals(vfo.chunk_files("src"))
+    assert "3 chunks" in capsys.readouterr().err
     assert vfo.search("TODO", progress=False).hits.height == 2
+    assert vfo.chunk("src", progress=False).chunks.height == 3
     assert capsys.readouterr().err == ""
 
 

@@ -26,6 +26,7 @@ def tables() -> dict[str, list[str]]:
         "files": lambda: vfo.scan_files(".", blake3=True),
         "hits": lambda: vfo.scan_hits("x", ".", **everything),
         "coverage": lambda: vfo.scan_coverage("x", ".", include_ignored=True),
+        "chunks": lambda: vfo.scan_chunks("."),
     }
     return {name: scan().collect_schema().names() for name, scan in scans.items()}
 
@@ -53,6 +54,7 @@ def test_the_contract_s_columns_are_there() -> None:
     assert {"path", "size", "modified", "kind", "inode", "error"} <= set(tables()["files"])
     assert {"start_byte", "end_byte", "matched", "line", "captures", "before", "after"} <= set(tables()["hits"])
     assert {"status", "hits", "excluded_by", "binary_offset"} <= set(tables()["coverage"])
+    assert {"chunk", "chunk_id", "text", "start_line", "language", "file_blake3"} <= set(tables()["chunks"])
 
 
 @pytest.mark.parametrize(("table", "column"), NAMES)

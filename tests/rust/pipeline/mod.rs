@@ -1,5 +1,6 @@
 //! The one pipeline, compared with a naive oracle and pushed to its bounds.
 
+mod chunks;
 mod hostile;
 mod large;
 mod limits;

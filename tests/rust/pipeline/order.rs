@@ -72,6 +72,8 @@ proptest! {
             (run::describe(&options), Table::Files, vec!["relative_path"]),
             (run::search(&options, run::needle()), Table::Hits, HIT.to_vec()),
             (run::search(&options, run::needle()), Table::Coverage, vec!["relative_path", "status", "hits"]),
+            (run::chunk(&options, run::chunking(20)), Table::Chunks, vec!["relative_path", "chunk", "text"]),
+            (run::chunk(&options, run::chunking(20)), Table::Coverage, vec!["relative_path", "status", "hits"]),
         ] {
             let all = run::run(&request, &[table]).rows(table, &columns);
             let mut selection = run::selection(&request, &[table]);

@@ -9,11 +9,12 @@ use arrow_array::types::{Int64Type, TimestampNanosecondType, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use proptest::prelude::*;
+use vespera_file_ops::chunk::ChunkOptions;
 use vespera_file_ops::io::decode::EncodingChoice;
 use vespera_file_ops::io::root::path_bytes::{of_path, to_path};
 use vespera_file_ops::scan::{
-    BinaryFiles, DescribeOptions, Operation, Scan, ScanOptions, ScanRequest, SearchOptions, Selection, SourceSpec,
-    Step, Summary,
+    BinaryFiles, ChunkingOptions, DescribeOptions, Extracted, Operation, Scan, ScanOptions, ScanRequest, SearchOptions,
+    Selection, SourceSpec, Step, Summary,
 };
 use vespera_file_ops::search::pattern::{CaseMatching, PatternOptions};
 use vespera_file_ops::table::{Layout, Table};
@@ -136,6 +137,17 @@ pub fn search(options: &ScanOptions, search: SearchOptions) -> ScanRequest {
     ScanRequest::new(options.clone(), Operation::Search(Box::new(search))).unwrap()
 }
 
+/// Chunks of so many characters.
+pub fn chunking(chunk_size: usize) -> ChunkingOptions {
+    let chunks = ChunkOptions { chunk_size, ..ChunkOptions::default() };
+    ChunkingOptions { chunks, encoding: EncodingChoice::Auto, extracted: Vec::new() }
+}
+
+/// Chunk entries.
+pub fn chunk(options: &ScanOptions, chunking: ChunkingOptions) -> ScanRequest {
+    ScanRequest::new(options.clone(), Operation::Chunk(Box::new(chunking))).unwrap()
+}
+
 /// What a scan gave.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
@@ -195,6 +207,11 @@ pub fn selection(request: &ScanRequest, tables: &[Table]) -> Selection {
     Selection { tables, n_rows: None, mask_columns: None }
 }
 
+/// The text of a content, in capitals; there is none of what is no UTF-8.
+fn loud(content: &[u8]) -> Extracted {
+    std::str::from_utf8(content).map(str::to_uppercase).map_err(|error| error.to_string())
+}
+
 /// Run a scan to its end.
 pub fn run(request: &ScanRequest, tables: &[Table]) -> Given {
     run_with(request, &selection(request, tables), |_| unreachable!("no mask was asked for"))
@@ -216,6 +233,7 @@ pub fn drain(scan: &mut Scan, answer: impl Fn(&RecordBatch) -> Vec<bool>) -> Giv
             Step::Batch(table, batch) => given.batches.push((table, batch)),
             // Answers may come late and in any order.
             Step::Mask(request) => held.push(request),
+            Step::Extract(request) => scan.answer_extraction(&request, loud(&request.content)),
             Step::Idle => {}
             Step::End => break,
         }

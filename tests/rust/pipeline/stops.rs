@@ -40,7 +40,8 @@ fn assert_accounted(dir: &std::path::Path, given: &run::Given) {
         let by_folder = above.filter(|folder| folders.contains(*folder)).count() + usize::from(folders.contains(&root));
         assert_eq!(by_folder + usize::from(files.contains(&found.relative)), 1, "{found:?}");
     }
-    let hits = given.column(Table::Hits, "relative_path").len() as u64;
+    let rows_of = |table| given.column(table, "relative_path").len() as u64;
+    let hits = rows_of(Table::Hits) + rows_of(Table::Chunks);
     assert_eq!(given.numbers(Table::Coverage, "hits").iter().sum::<u64>(), hits);
     assert_eq!(given.summary.hits, hits);
     assert_eq!(given.summary.found(), rows.len() as u64);
@@ -66,6 +67,9 @@ fn a_time_limit_leaves_a_whole_ledger() {
                 let given = run::run_with(&request, &masked, |rows| vec![false; rows.num_rows()]);
                 assert_eq!(given.column(Table::Coverage, "path").len(), 0);
             }
+            let request = run::chunk(&options, run::chunking(100));
+            let given = run::run(&request, &[Table::Chunks, Table::Coverage]);
+            assert_accounted(dir.path(), &given);
         }
     }
 }
@@ -76,8 +80,12 @@ fn cancelling_in_the_middle_leaves_a_whole_ledger() {
     for round in 0..20 {
         let cancel = CancelToken::default();
         let options = ScanOptions { threads: Some(1 + round % 8), cancel: cancel.clone(), ..run::at(dir.path()) };
-        let request = run::search(&options, run::needle());
-        let mut scan = request.start(&run::selection(&request, &[Table::Hits, Table::Coverage])).unwrap();
+        let (request, table) = if round % 2 == 0 {
+            (run::search(&options, run::needle()), Table::Hits)
+        } else {
+            (run::chunk(&options, run::chunking(100)), Table::Chunks)
+        };
+        let mut scan = request.start(&run::selection(&request, &[table, Table::Coverage])).unwrap();
         let canceller = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_micros(500 * round as u64));
             cancel.cancel();
@@ -95,10 +103,17 @@ fn a_scan_that_nobody_reads_holds_bounded_memory_and_ends_at_once() {
     for at in 0..200 {
         std::fs::write(dir.path().join(format!("f{at:03}")), &content).unwrap();
     }
-    for (ordered, max_hits) in [(true, None), (false, None), (true, Some(1 << 40))] {
-        let options = ScanOptions { ordered, threads: Some(4), ..run::at(dir.path()) };
-        let request = run::search(&options, SearchOptions { max_hits, ..run::needle() });
-        let mut scan = request.start(&run::selection(&request, &[Table::Hits, Table::Coverage])).unwrap();
+    let at = |ordered| ScanOptions { ordered, threads: Some(4), ..run::at(dir.path()) };
+    let search = |ordered, max_hits| run::search(&at(ordered), SearchOptions { max_hits, ..run::needle() });
+    let chunk = |ordered| run::chunk(&at(ordered), run::chunking(10));
+    for (request, table) in [
+        (search(true, None), Table::Hits),
+        (search(false, None), Table::Hits),
+        (search(true, Some(1 << 40)), Table::Hits),
+        (chunk(true), Table::Chunks),
+        (chunk(false), Table::Chunks),
+    ] {
+        let mut scan = request.start(&run::selection(&request, &[table, Table::Coverage])).unwrap();
         let mut before = scan.progress();
         let began = Instant::now();
         loop {
