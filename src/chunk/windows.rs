@@ -79,7 +79,7 @@ fn overlap(window: &str, options: &ChunkOptions) -> usize {
     let characters = options.overlap * unit;
     let from = window.char_indices().rev().nth(characters.saturating_sub(1)).map_or(0, |(at, _)| at);
     // Never so much that nothing is won.
-    (window.len() - from).min(window.len() / 2)
+    window.len() - from.max(window.ceil_char_boundary(window.len().div_ceil(2)))
 }
 
 #[cfg(test)]
@@ -92,6 +92,13 @@ mod tests {
         let options = ChunkOptions { chunk_size: 10, ..ChunkOptions::default() };
         assert_eq!(spans(&"x".repeat(25), &options), [0..10, 10..20, 20..25]);
         assert_eq!(spans("ab\ncd\nefghijklmnop\n", &options), [0..5, 6..16, 16..18]);
+    }
+
+    #[test]
+    fn half_a_window_is_shown_again_at_most_and_no_character_is_cut() {
+        let options = ChunkOptions { chunk_size: 3, overlap: 2, ..ChunkOptions::default() };
+        assert_eq!(spans("b\u{e9}bb", &options), [0..4, 3..5]);
+        assert_eq!(spans("\u{6f22}\u{5b57}\u{6f22}\u{5b57}", &options), [0..9, 6..12]);
     }
 
     proptest! {
