@@ -93,7 +93,7 @@ foreign_cargo() {
   PATH="/usr/bin:/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_DEBUG=false /usr/bin/cargo "$@"
 }
 
-# It asks for no Python where it is only type-checked, and for no compiler of C where BLAKE3 is taken in Rust alone.
+# It asks for no Python where it is only type-checked.
 python_room() {
   local check=(check --features "blake3/pure,python" -Z "build-std=std,panic_unwind" --target "$2")
   echo "+ PYO3_NO_PYTHON=1 CARGO_TARGET_DIR=$BESIDE/$1 RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo ${check[*]}"
@@ -134,7 +134,24 @@ C
 
 on_macos() {
   debian
-  # Without a compiler of C for macOS, BLAKE3 is taken in Rust alone.
+  # There is no compiler of C for macOS. What is only type-checked is not linked, so nobody looks into the objects of the
+  # grammars: what takes itself for clang, and not for the one of Windows, and writes empty objects will do. BLAKE3, which
+  # asks more of the compiler, is taken in Rust alone.
+  local compiler=$BESIDE/macos-cc
+  cat >"$compiler" <<'SH'
+#!/bin/sh
+case $1 in
+  -E) echo '#pragma message "clang"' ;;
+  '-?') exit 1 ;;
+esac
+while [ $# -gt 0 ]; do
+  if [ "$1" = -o ]; then : >"$2"; shift; fi
+  shift
+done
+SH
+  chmod +x "$compiler"
+  # Asking for the place of macOS' headers would take Apple's tools.
+  export CC_aarch64_apple_darwin=$compiler SDKROOT=/
   local check=(check --tests --features blake3/pure -Z build-std=std,panic_unwind --target "$MACOS")
   echo "+ CARGO_TARGET_DIR=$BESIDE/macos RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo ${check[*]}"
   CARGO_TARGET_DIR=$BESIDE/macos foreign_cargo "${check[@]}"

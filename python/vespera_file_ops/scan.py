@@ -127,7 +127,8 @@ def scan_chunks(source: SourceArgument = ".", **options: Unpack[ChunksOptions]) 
     Source code (Bash, C, C++, Go, Java, JavaScript, Python, Rust, TypeScript) is cut between the nodes of its syntax
     tree, Markdown between its sections, a notebook between its cells, all other text between paragraphs and sentences;
     text with lines above 16 KiB into windows of a fixed size. The same file gives the same chunks on every machine.
-    Binary files give none, and bytes that are not valid in the encoding become U+FFFD.
+    A file with a NUL in its first 64 KiB gives none, and one with a later NUL the text before that; bytes that are not
+    valid in the encoding become U+FFFD.
 
     Arguments:
         source: A folder, a file, a glob such as `"docs/**/*.md"`, or a list of these.

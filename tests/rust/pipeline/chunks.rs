@@ -26,15 +26,16 @@ proptest! {
             let request = run::chunk(&options, run::chunking(chunk_size));
             let given = run::run(&request, &BOTH);
             let mut rows = given.rows(Table::Chunks, &CHUNK);
+            let mut told = given.rows(Table::Coverage, &["relative_path", "hits"]);
             if !ordered {
-                // The chunks of one file stay together, and in their order.
+                // The files come as they come; the chunks of one stay together, and in their order.
                 let place = |row: &Vec<String>| found.iter().position(|path| *path == row[0]);
                 rows.sort_by_key(place);
+                told.sort_by_key(place);
             }
             prop_assert_eq!(&rows, &expected);
-            prop_assert_eq!(&given.column(Table::Coverage, "relative_path"), &found);
+            prop_assert_eq!(told.len(), found.len());
             prop_assert_eq!(given.summary.hits, expected.len() as u64);
-            let told = given.rows(Table::Coverage, &["relative_path", "hits"]);
             for (path, row) in found.iter().zip(&told) {
                 let chunks = expected.iter().filter(|chunk| chunk[0] == *path).count();
                 prop_assert_eq!(row, &vec![path.clone(), chunks.to_string()]);
