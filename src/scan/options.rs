@@ -178,14 +178,15 @@ pub struct ChunkingOptions {
 }
 
 impl ChunkingOptions {
-    /// Which of the ends in [`Self::extracted`] this name has.
+    /// Which of the ends in [`Self::extracted`] this name has; the longest, if it has several.
     #[must_use]
     pub fn suffix_of(&self, name: &[u8]) -> Option<usize> {
         let has = |suffix: &String| {
             let end = name.len().checked_sub(suffix.len()).map(|start| &name[start..]);
             end.is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
         };
-        self.extracted.iter().position(has)
+        let ends = self.extracted.iter().enumerate().filter(|(_, suffix)| has(suffix));
+        ends.max_by_key(|(_, suffix)| suffix.len()).map(|(at, _)| at)
     }
 }
 

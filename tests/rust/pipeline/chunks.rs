@@ -80,6 +80,17 @@ fn tree_to_extract(files: usize) -> tempfile::TempDir {
 }
 
 #[test]
+fn the_longest_end_of_a_name_says_who_extracts() {
+    let extracted = [".gz", ".tar.gz", ".pdf"].map(str::to_owned).to_vec();
+    let options = ChunkingOptions { extracted, ..run::chunking(10) };
+    for (name, found) in
+        [("a.TAR.GZ", Some(1)), ("a.gz", Some(0)), ("tar.gz", Some(0)), ("a.pdf", Some(2)), ("pdf", None)]
+    {
+        assert_eq!(options.suffix_of(name.as_bytes()), found, "{name}");
+    }
+}
+
+#[test]
 fn what_the_caller_extracts_is_chunked_in_its_place() {
     let dir = tree_to_extract(60);
     for threads in [1, 2, 8] {
