@@ -1,10 +1,10 @@
-"""What chunking costs beside text-splitter's own Python package, where its chunks begin, and the memory of a large tree.
+"""What chunking costs beside text-splitter's own Python package, where chunks begin, and the memory of a large tree.
 
-`python benches/chunks.py` needs `pip install semantic-text-splitter tree-sitter-c tree-sitter-python tree-sitter-rust` for
-the comparison. Both cut the same files into chunks of at most 1,600 characters, round after round in turn, with one thread
-and with two; that the chunks hold the same text is checked before. They are not the same chunks: text-splitter packs the
-nodes of a syntax tree by other rules. "Begin at a definition" is the share of chunks whose first line that is no comment
-defines something.
+`python benches/chunks.py` compares if `pip install semantic-text-splitter tree-sitter-c tree-sitter-python
+tree-sitter-rust` was done. Both cut the same files into chunks of at most 1,600 characters, round after round in turn,
+with one thread and with two; that the chunks hold the same text is checked before. They are not the same chunks:
+text-splitter packs the nodes of a syntax tree by other rules. "Begin" is the share of chunks whose first line that is no
+comment defines something.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import trees
-
 import vespera_file_ops as vfo
 
 SIZE = 1600
 DEFINITIONS = {
     "python": re.compile(r"\s*(@|async def |def |class )"),
-    "rust": re.compile(r"\s*(#\[|pub\b|fn |impl\b|struct |enum |trait |mod |const |static |type |macro_rules!|unsafe )"),
+    "rust": re.compile(
+        r"\s*(#\[|pub\b|fn |impl\b|struct |enum |trait |mod |const |static |type |macro_rules!|unsafe )"
+    ),
     "c": re.compile(r"(#define|[A-Za-z_][\w\s*]*\([^;]*$|(static |const )*(struct|enum|union|typedef)\b)"),
 }
 COMMENT = re.compile(r"\s*(#[^\[d]|//|/\*|\*|\"\"\"|$)")
@@ -127,7 +128,9 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="chunk the whole Linux tree as well, which takes minutes")
     arguments = parser.parse_args()
     print("MB/s of files in one thread and in two; begin at a definition: ours, text-splitter's for code, its for text")
-    print("| language | MB | chunks | theirs | ours, 1 | theirs, 1 | ours, 2 | theirs, 2 | ours begin | theirs | text |")
+    print(
+        "| language | MB | chunks | theirs | ours, 1 | theirs, 1 | ours, 2 | theirs, 2 | ours begin | theirs | text |"
+    )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for corpus in corpora():
         print(compare(*corpus, arguments.rounds), flush=True)

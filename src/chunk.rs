@@ -118,8 +118,9 @@ impl Chunker {
     pub fn spans(&mut self, part: &str, language: Option<Language>, stopped: &dyn Fn() -> bool) -> Vec<Range<usize>> {
         let is_written = !has_long_line(part.as_bytes());
         let split = if is_written {
-            // A defect of a parser must not take the scan of a tree down with it.
-            catch_unwind(AssertUnwindSafe(|| self.split(part, language, stopped))).ok()
+            // A defect of a parser must not take the scan of a tree down with it; what it leaves behind is not used again.
+            let split = catch_unwind(AssertUnwindSafe(|| self.split(part, language, stopped)));
+            split.inspect_err(|_| self.code = SyntaxSplitter::default()).ok()
         } else {
             None
         };

@@ -64,7 +64,7 @@ class ChunkResult:
 
 def warn_if_incomplete(summary: Summary, *, cut_expected: bool, stacklevel: int, named_by: str = "search") -> None:
     """Warn, once a call, of what a scan without ledger did not read."""
-    text = incomplete_text(summary, cut_expected=cut_expected)
+    text = incomplete_text(summary, cut_expected=cut_expected, work="chunking" if named_by == "chunk" else "search")
     if text is not None:
         message = f"{text}; vespera_file_ops.{named_by}() names each file in its coverage"
         warnings.warn(message, IncompleteSearchWarning, stacklevel=stacklevel + 1)

@@ -23,7 +23,11 @@ NOTEBOOK = {
     "metadata": {"kernelspec": {"language": "python"}},
     "cells": [
         {"cell_type": "markdown", "source": ["# Title\n", "\n", "Some text."]},
-        {"cell_type": "code", "source": "def one():\n    return 1\n", "outputs": [{"data": {"image/png": "iVBOR" * 9999}}]},
+        {
+            "cell_type": "code",
+            "source": "def one():\n    return 1\n",
+            "outputs": [{"data": {"image/png": "iVBOR" * 9999}}],
+        },
         {"cell_type": "code", "source": [], "outputs": []},
         {"cell_type": "raw", "source": "raw text"},
     ],
@@ -56,7 +60,9 @@ def test_a_notebook_is_chunked_by_cell(tmp_path: Path) -> None:
     assert vfo.chunk_files(tmp_path, chunk_size=10)["text"].str.len_chars().max() == 10
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b'{"cells": [{"source": 3}]}', b'\xff{"cells": []}', b"text"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[1, 2]", b'{"cells": [{"source": 3}]}', b'\xff{"cells": []}', b"text"]
+)
 def test_what_is_no_notebook_is_chunked_as_its_text(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.ipynb").write_bytes(content)
     result = vfo.chunk(tmp_path)
@@ -81,7 +87,10 @@ def test_extracted_texts_stand_among_the_others(archive: Path) -> None:
     assert_frame_equal(lazy.collect(), chunks)
     assert_frame_equal(lazy.collect(engine="streaming"), chunks)
     assert_frame_equal(cloudpickle.loads(cloudpickle.dumps(lazy)).collect(), chunks)
-    assert lazy.filter(pl.col("extension") == "z").select("text").collect()["text"].to_list() == chunks["text"].to_list()[1:2]
+    assert (
+        lazy.filter(pl.col("extension") == "z").select("text").collect()["text"].to_list()
+        == chunks["text"].to_list()[1:2]
+    )
     stream = vfo.stream_chunks(archive, extractors={".z": inflated}, columns=["text"])
     assert duckdb.sql("select count(*) from stream").fetchall() == [(5,)]
     assert sum(len(batch) for batch in stream) == 5

@@ -1,7 +1,8 @@
-"""Chunks: where they are cut, that offsets lead back to the raw file, and that nothing is lost or different elsewhere."""
+"""Chunks: where they are cut, that offsets lead back to the raw file, that nothing is lost or different elsewhere."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -74,7 +75,8 @@ def test_code_is_cut_between_definitions(tmp_path: Path) -> None:
     rows = chunked(written(tmp_path, "a.py", PYTHON.encode()), chunk_size=130)
     assert [row["text"] for row in rows] == [
         '"""What it is."""\n\nimport os',
-        '# Above the function.\n@decorated\ndef first(path):\n    """Say where it is."""\n    return os.path.abspath(path)',
+        "# Above the function.\n@decorated\ndef first(path):\n"
+        '    """Say where it is."""\n    return os.path.abspath(path)',
         "class Second:\n    def one(self):\n        return 1\n\n    def two(self):\n        return 2",
     ]
     assert [(row["start_line"], row["end_line"]) for row in rows] == [(1, 3), (6, 10), (13, 18)]
@@ -94,14 +96,24 @@ def test_what_does_not_fit_is_cut_between_statements(tmp_path: Path) -> None:
     [
         ("a.rs", "fn a() {\n    1;\n}\n\n/// Says.\n#[inline]\nfn b() {\n    2;\n}\n", "rust", ["fn a", "/// Says"]),
         ("a.js", "function a() {\n  return 1\n}\n\nconst b = () => 22222;\n", "javascript", ["function a", "const b"]),
-        ("a.ts", "function a(): number {\n return 1\n}\n\nconst b: number = 22222;\n", "typescript", ["function", "const"]),
+        (
+            "a.ts",
+            "function a(): number {\n return 1\n}\n\nconst b: number = 22222;\n",
+            "typescript",
+            ["function", "const"],
+        ),
         ("a.tsx", "const A = () => <p>aaaaaaa</p>;\n\nconst B = () => <b>bbbbb</b>;\n", "tsx", ["const A", "const B"]),
         ("a.go", "package a\n\nfunc b() int {\n\treturn 1\n}\n\nfunc c() {}\n", "go", ["package", "func b", "func c"]),
         ("a.c", "int a(void) {\n    return 1;\n}\n\nint b(void) { return 22; }\n", "c", ["int a", "int b"]),
         ("a.cpp", "class A {\n    int one() const;\n};\n\nclass B : A { int two; };\n", "cpp", ["class A", "class B"]),
         ("A.java", "class A {\n    int a;\n}\n\nclass B {\n    String bbbbb;\n}\n", "java", ["class A", "class B"]),
         ("a.sh", "one() {\n    echo one\n}\n\ntwo() {\n    echo two 2 2 2\n}\n", "bash", ["one()", "two()"]),
-        ("script", "#!/usr/bin/env bash\none() { echo 1; }\n\ntwo() { echo 2; }\n", "bash", ["#!/usr", "one()", "two()"]),
+        (
+            "script",
+            "#!/usr/bin/env bash\none() { echo 1; }\n\ntwo() { echo 2; }\n",
+            "bash",
+            ["#!/usr", "one()", "two()"],
+        ),
         ("a.md", "# One\n\nText of one.\n\n# Two\n\nText of two.\n", "markdown", ["# One", "# Two"]),
         ("a.toml", '[one]\nname = "a long name"\n\n[two]\nname = "other"\n', "toml", ["[one]", "[two]"]),
         ("a.txt", "One paragraph of text.\n\nAnother paragraph of it.\n", None, ["One", "Another"]),
@@ -117,7 +129,7 @@ def test_every_language_is_cut_where_something_begins(
 
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "latin-1", "shift_jis"]
-TEXT = st.text(st.sampled_from("ab {}()\n\n\té漢ー😀\r\"#`*-"), max_size=400)
+TEXT = st.text(st.sampled_from('ab {}()\n\n\té漢ー😀\r"#`*-'), max_size=400)
 
 
 @settings(max_examples=150, deadline=None)
@@ -175,7 +187,7 @@ def test_overlap_is_shared_by_neighbours(tmp_path: Path) -> None:
     lines = "".join(f"line number {number} of this text.\n\n" for number in range(3000))
     path = written(tmp_path, "a.txt", lines.encode())
     plain, shared = chunked(path, chunk_size=400), chunked(path, chunk_size=400, overlap=100)
-    pairs = list(zip(shared, shared[1:], strict=False))
+    pairs = list(itertools.pairwise(shared))
     overlapping = [row for before, row in pairs if int(str(row["start_byte"])) < int(str(before["end_byte"]))]
     assert len(overlapping) > 0.9 * len(pairs)
     assert len(shared) > len(plain)
