@@ -3,8 +3,8 @@
 `python benches/chunks.py` compares if `pip install semantic-text-splitter tree-sitter-c tree-sitter-python
 tree-sitter-rust` was done. Both cut the same files into chunks of at most 1,600 characters, round after round in turn,
 with one thread and with two; that the chunks hold the same text is checked before. They are not the same chunks:
-text-splitter packs the nodes of a syntax tree by other rules. "Begin" is the share of chunks whose first line that is no
-comment defines something.
+text-splitter packs the nodes of a syntax tree by other rules. "Begin" is the share of chunks whose first line that is
+no comment defines something.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ import os
 # Above the function.
 @decorated
 def first(path):
-    """Say where it is."""
+    """Say it."""
     return os.path.abspath(path)
 
 
@@ -75,8 +75,7 @@ def test_code_is_cut_between_definitions(tmp_path: Path) -> None:
     rows = chunked(written(tmp_path, "a.py", PYTHON.encode()), chunk_size=130)
     assert [row["text"] for row in rows] == [
         '"""What it is."""\n\nimport os',
-        "# Above the function.\n@decorated\ndef first(path):\n"
-        '    """Say where it is."""\n    return os.path.abspath(path)',
+        '# Above the function.\n@decorated\ndef first(path):\n    """Say it."""\n    return os.path.abspath(path)',
         "class Second:\n    def one(self):\n        return 1\n\n    def two(self):\n        return 2",
     ]
     assert [(row["start_line"], row["end_line"]) for row in rows] == [(1, 3), (6, 10), (13, 18)]

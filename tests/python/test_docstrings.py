@@ -84,7 +84,17 @@ def test_every_argument_is_documented(name: str) -> None:
     [
         *("bulk", "chunk_arguments", "chunks", "differences", "display", "errors", "expr", "forks", "frames", "ledger"),
         *("namespaces", "options", "paths", "predicates", "request", "result", "summaries", "tables", "watching"),
-        *("rag", "rag.chunking", "rag.embedder", "rag.lock", "rag.manifest", "rag.minilm", "rag.places", "rag.queue"),
+        *(
+            "rag",
+            "rag.arguments",
+            "rag.chunking",
+            "rag.embedder",
+            "rag.lock",
+            "rag.manifest",
+            "rag.minilm",
+            "rag.places",
+            "rag.queue",
+        ),
         *("rag.rows", "rag.settings", "rag.store", "rag.sync", "rag.vectors", "rag.verify", "rag.words", "cli_index"),
     ],
 )

@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from .. import options as opt
 from ..errors import ArgumentError, FileSystemError, IndexBusyError, PathNotFoundError
 from ..forks import ensure_not_forked
-from ..options import checked, documented, without
-from ..paths import encode_path, text_list
+from ..options import documented
+from ..paths import encode_path
 from ..request import ScanRequest
+from .arguments import WALK, chunk_options, ensure_file, ensure_flag, ensure_number, limits_of, walk_options
 from .chunking import ChunkOptions
 from .embedder import as_embedder
 from .manifest import known_sources
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from ..paths import PathArgument
 
 __all__ = ["Index"]
-
-_WALK = without(opt.DIFF, "absolute_paths")
 
 
 class Index:
@@ -57,7 +55,7 @@ class Index:
     def __repr__(self) -> str:
         return f"Index({self.uri!r})"
 
-    @documented(_WALK)
+    @documented(WALK)
     def sync(
         self,
         source: PathArgument = ".",
@@ -125,12 +123,12 @@ class Index:
             3
         """
         ensure_not_forked()
-        walk = _walk_options("sync", options)
+        walk = walk_options("sync", options)
         place = Source.of(source, name, walk.get("within"))
-        limits = _limits(max_removed, dry_run=dry_run, progress=progress)
-        cut = _chunk_options(chunk_size, overlap, tokenizer, extractors, encoding)
-        _ensure_flag("rebuild", rebuild)
-        _ensure_number("wait", wait)
+        limits = limits_of(max_removed, dry_run=dry_run, progress=progress)
+        cut = chunk_options(chunk_size, overlap, tokenizer, extractors, encoding)
+        ensure_flag("rebuild", rebuild)
+        ensure_number("wait", wait)
         ScanRequest("files", place.walked, dict(walk))
         if dry_run:
             return self._dry_run(place, walk, cut, limits)
@@ -180,7 +178,7 @@ class Index:
         place = place_of(path, known_sources(self.uri), is_label=content is not None)
         encoded = os.path.abspath(encode_path("path", path))
         if content is None:
-            _ensure_file(encoded)
+            ensure_file(encoded)
         item = _item("add", place, encoded, content)
         failed = self._apply_or_queue([item])
         if place.artifact in failed:
@@ -339,7 +337,7 @@ class Index:
         """
         ensure_not_forked()
         settings = self._store.settings()
-        cut = settings.with_options(_chunk_options(None, None, tokenizer, extractors, None), self.uri)
+        cut = settings.with_options(chunk_options(None, None, tokenizer, extractors, None), self.uri)
         records = known_sources(self.uri)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name: a str, not {type(name).__name__}")
@@ -412,64 +410,3 @@ def _item(action: str, place: Place, path: bytes, content: str | bytes | None) -
         action=action, source=place.source, key=place.key, relative_path=place.relative_path, path=place.path,
         file=path.hex(), content=text, is_base64=is_base64,
     )  # fmt: skip
-
-
-def _ensure_file(path: bytes) -> None:
-    text = os.fsdecode(path)
-    if not os.path.lexists(path):
-        raise PathNotFoundError(f"{text}: there is no such file", path=text)
-    if not os.path.isfile(path):
-        raise ArgumentError(f"path: {text} is no regular file; sync() takes a folder", path=text)
-
-
-def _walk_options(function: str, given: Mapping[str, object]) -> dict[str, Any]:
-    walk = checked(function, given, _WALK)
-    for name in ("include", "exclude", "types"):
-        if walk.get(name) is not None:
-            walk[name] = text_list(name, walk[name])
-    return walk
-
-
-def _limits(max_removed: object, *, dry_run: object, progress: object) -> Limits:
-    _ensure_number("max_removed", max_removed)
-    share = float(max_removed)  # type: ignore[arg-type]  # checked
-    if share > 1:
-        raise ArgumentError(f"max_removed: a share from 0 to 1, got {max_removed}")
-    _ensure_flag("dry_run", dry_run)
-    return Limits(share, bool(dry_run), bool(progress))
-
-
-def _ensure_number(name: str, value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{name}: a number, not {type(value).__name__}")
-    if not value >= 0:
-        raise ArgumentError(f"{name}: at least 0, got {value}")
-
-
-def _ensure_flag(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name}: a bool, not {type(value).__name__}")
-
-
-def _chunk_options(
-    chunk_size: int | None,
-    overlap: int | None,
-    tokenizer: object,
-    extractors: Mapping[str, Callable[..., object]] | None,
-    encoding: str | None,
-) -> ChunkOptions:
-    """The options that were given."""
-    given = {
-        "chunk_size": chunk_size, "overlap": overlap, "tokenizer": tokenizer, "extractors": extractors,
-        "encoding": encoding,
-    }  # fmt: skip
-    for name in ("chunk_size", "overlap"):
-        value = given[name]
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise TypeError(f"{name}: an int, not {type(value).__name__}")
-    if extractors is not None and not (
-        isinstance(extractors, Mapping)
-        and all(isinstance(key, str) and key.startswith(".") and callable(made) for key, made in extractors.items())
-    ):
-        raise TypeError('extractors: a dict of functions by extension, such as {".pdf": function}')
-    return cast("ChunkOptions", {name: value for name, value in given.items() if value is not None})
