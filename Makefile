@@ -3,7 +3,7 @@
 #   make demo     build without the test tools, then show hits, files and a join of both for this repository
 #   make test     every test, Rust and Python
 #   make test-hard  what needs root, a loop device or minutes, with figures (VESPERA_CHURN_SECONDS=60 makes it shorter)
-#   make fuzz     globs, ignore files, decoding, replacing and paths under libFuzzer, FUZZ_SECONDS=600 each; needs g++
+#   make fuzz     globs, ignore files, decoding, replacing, paths and chunking under libFuzzer, FUZZ_SECONDS=600 each; needs g++
 #   make test-portable  the core's tests without what only Linux has: here, built for Windows under Wine, and type-checked
 #                 for macOS (see tests/portable.sh; it takes half an hour, the first time longer)
 #   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
@@ -55,7 +55,7 @@ test-hard: build $(VENV)/dev
 
 # The coverage that libFuzzer steers by is a pass of the compiler that stable Rust has but does not show.
 FUZZ_SECONDS ?= 600
-FUZZ_TARGETS ?= rules decoding replacement paths
+FUZZ_TARGETS ?= rules decoding replacement paths chunking
 FUZZ_FOLDER = $(CARGO_TARGET_DIR)/fuzz
 FUZZ_HOST = $(shell rustc -vV | sed -n 's/host: //p')
 FUZZ_FLAGS := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table \

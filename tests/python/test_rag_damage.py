@@ -180,6 +180,25 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         subprocess.run(["umount", place], check=True)
 
 
+def test_a_file_that_grows_beyond_the_most_keeps_its_rows(tmp_path: Path) -> None:
+    source = make_source(tmp_path)
+    index = Index(tmp_path / "index")
+    index.sync(source)
+    before = held(index)
+    # Holes: it takes no room on the disk.
+    grown = next(path for path in source.rglob("*.py"))
+    content = grown.read_bytes()
+    os.truncate(grown, 300 << 20)
+    report = index.sync(source).filter(pl.col("files") > 0)
+    assert counts(report) == {"unchanged": len(FILES) - 1, "unknown": 1}
+    (error,) = report.filter(status="unknown")["errors"].item()
+    assert error.startswith("314572800 bytes, more than 268435456: an index takes no larger file; leave it out by")
+    assert held(index).equals(before)
+    grown.write_bytes(content)
+    index.sync(source)
+    assert index.verify().is_empty()
+
+
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['lancedb'] = sys.modules['onnxruntime'] = None\n"

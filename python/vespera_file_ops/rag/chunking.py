@@ -15,10 +15,13 @@ from .. import _core, chunk
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["CHUNKER_VERSION", "ChunkOptions", "chunked", "same_chunks"]
+__all__ = ["CHUNKER_VERSION", "MOST_FILE_BYTES", "ChunkOptions", "chunked", "same_chunks"]
 
 CHUNKER_VERSION = _core.chunker_version
 """Rises with every change by which the same file gets other chunks: an older index is then built anew."""
+
+MOST_FILE_BYTES = 256 << 20
+"""A larger file is not indexed: the chunks of one file are held at once."""
 
 # A file of these is finished; of any other, its content is not known.
 _FINISHED = ("searched", "binary")
@@ -46,7 +49,11 @@ def chunked(files: pl.DataFrame, options: ChunkOptions, run: Mapping[str, object
         The chunks with their file's `key`; and one row a file: `key`, `is_known`, `error`.
     """
     paths: list[Any] = [exact if exact is not None else path.encode() for path, exact in _named(files)]
-    given: dict[str, Any] = {**run, **{name: value for name, value in options.items() if value is not None}}
+    given: dict[str, Any] = {
+        "max_file_size": MOST_FILE_BYTES,
+        **run,
+        **{name: value for name, value in options.items() if value is not None},
+    }
     result = chunk(paths, **given)
     named = files.select("key", "path", "path_bytes")
     on = ["path", "path_bytes"]
@@ -54,7 +61,8 @@ def chunked(files: pl.DataFrame, options: ChunkOptions, run: Mapping[str, object
     ledger = result.coverage.select("path", "path_bytes", "status", "error")
     ledger = named.join(ledger, on=on, how="left", nulls_equal=True, maintain_order="left").unique("key", keep="first")
     is_known = pl.col("status").is_in(_FINISHED).fill_null(value=False)
-    reason = pl.coalesce("error", "status", pl.lit("it was not reached"))
+    too_large = pl.format("{}: an index takes no larger file; leave it out by exclude= or max_file_size=", "error")
+    reason = pl.coalesce(pl.when(status="too_large").then(too_large), "error", "status", pl.lit("it was not reached"))
     return chunks, ledger.select("key", is_known=is_known, error=pl.when(is_known).then(None).otherwise(reason))
 
 
