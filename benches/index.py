@@ -24,10 +24,10 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import trees
-from peers import build_limit
 
+import trees
 import vespera_file_ops as vfo
+from peers import build_limit
 from vespera_file_ops.rag import Index
 
 PARTS = ("registry", "checkout")
