@@ -1,17 +1,22 @@
 """What a retrieval index costs: the first sync, one with nothing to do, and one after a few changes or a checkout.
 
-    python benches/index.py [registry] [checkout]
+    python benches/index.py [registry] [checkout] [--cocoindex PYTHON]
 
 `registry` works on a copy of Cargo's sources, in full text; it takes minutes. The sync that finds nothing runs in turn
 with `tree_limit stat`. `checkout` commits two releases of one crate and goes back and forth between them; its embedder
 counts the texts that it is asked for. Files read are those that were added or modified, and those that were hashed
 because they seemed to be renamed or had other times. What was done is checked before a time is printed.
+
+With the interpreter of a venv that has `cocoindex[lancedb]`, CocoIndex does each job of `checkout` after us. It cuts by
+other rules; that its rows hold the same text of the same files is checked as well. Its times
+are without its imports, and ours are as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import re
@@ -27,7 +32,7 @@ import pyarrow as pa
 
 import trees
 import vespera_file_ops as vfo
-from peers import build_limit
+from peers import HERE, build_limit
 from vespera_file_ops.rag import Index
 
 PARTS = ("registry", "checkout")
@@ -75,12 +80,18 @@ def ensure(job: str, found: object, wanted: object) -> None:
 
 
 def tell(job: str, report: pl.DataFrame, seconds: float, note: str = "") -> None:
-    """One line of the table."""
+    """The line of a job of ours."""
     files = files_of(report)
     read = sum(files.get(status, 0) for status in READ)
-    cells = (sum(files.values()) - files.get("removed", 0), read, files.get("removed", 0), report["chunks"].sum(),
-             report["embedded"].sum())  # fmt: skip
-    print(f"| {job} | {' | '.join(f'{cell:,}' for cell in cells)} | {seconds:.2f} | {note} |", flush=True)
+    removed = files.get("removed", 0)
+    line(job, [sum(files.values()) - removed, read, removed, *report.select("chunks", "embedded").sum().row(0)],
+         seconds, note)  # fmt: skip
+
+
+def line(job: str, counts: Sequence[int | None], seconds: float, note: str) -> None:
+    """One line of the table."""
+    cells = " | ".join("" if count is None else f"{count:,}" for count in counts)
+    print(f"| {job} | {cells} | {seconds:.2f} | {note} |", flush=True)
 
 
 def megabytes(folder: Path) -> float:
@@ -168,7 +179,24 @@ def rows_of(index: Index) -> pl.DataFrame:
     return pl.DataFrame(index.table.to_arrow()).select(columns).sort("relative_path", "chunk")
 
 
-def checkout(folder: Path) -> None:
+def letters(index: Index) -> dict[str, int]:
+    """Of each file, the characters in its rows that are no white space."""
+    rows = pl.DataFrame(index.table.to_arrow())
+    count = pl.col("text").str.replace_all(r"\s", "").str.len_chars().sum()
+    return dict(rows.group_by("relative_path").agg(count).filter(pl.col("text") > 0).iter_rows())
+
+
+def cocoindex(python: str, job: str, repository: Path, state: Path, wanted: dict[str, int]) -> None:
+    """The line of the same job by CocoIndex."""
+    command = [python, str(HERE / "coco_job.py"), str(repository), str(state)]
+    done = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    found = {path: count for path, count in done["letters"].items() if count}
+    ensure(f"{job}, CocoIndex, text other than ours", set(found.items()) ^ set(wanted.items()), set())
+    counts = [len(found), done["read"], None, done["chunks"], done["embedded"]]
+    line(f"{job}, CocoIndex", counts, done["seconds"], "")
+
+
+def checkout(folder: Path, python: str | None) -> None:
     """The rows of two releases of each crate."""
     sources = trees.cargo_registry()
     for crate, *versions in CRATES:
@@ -179,10 +207,10 @@ def checkout(folder: Path) -> None:
         repository = folder / crate
         repository.mkdir()
         commit_releases(repository, releases)
-        go(crate, repository, [release.name for release in releases], folder)
+        go(crate, repository, [release.name for release in releases], folder, python)
 
 
-def go(crate: str, repository: Path, tags: list[str], folder: Path) -> None:
+def go(crate: str, repository: Path, tags: list[str], folder: Path, python: str | None) -> None:
     """Sync at the first release, and at each change to the other."""
     first, second = tags
     embedder = CountingEmbedder()
@@ -209,6 +237,8 @@ def go(crate: str, repository: Path, tags: list[str], folder: Path) -> None:
             before[tag] = rows_of(fresh)
         ensure(f"{name}, rows like those of a new index", rows_of(index).equals(before[tag]), True)
         tell(name, report, seconds, note)
+        if python is not None:
+            cocoindex(python, name, repository, folder / f"{crate}.coco", letters(index))
         at = tag
 
 
@@ -216,13 +246,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=re.sub(r"\s+", " ", __doc__ or "").split(". ")[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=PARTS)
-    parts = parser.parse_args().parts
+    parser.add_argument("--cocoindex", metavar="PYTHON")
+    given = parser.parse_args()
     print("| job | files | read | removed | chunks written | texts embedded | seconds | |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
-    with tempfile.TemporaryDirectory() as name:
-        for part, run in (("registry", registry), ("checkout", checkout)):
-            if part in parts:
-                run(Path(name))
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as empty:
+        # The first sync of a process imports LanceDB.
+        Index(Path(name) / "warm.index").sync(empty)
+        if "registry" in given.parts:
+            registry(Path(name))
+        if "checkout" in given.parts:
+            checkout(Path(name), given.cocoindex)
 
 
 if __name__ == "__main__":
