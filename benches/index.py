@@ -8,8 +8,7 @@ counts the texts that it is asked for. Files read are those that were added or m
 because they seemed to be renamed or had other times. What was done is checked before a time is printed.
 
 With the interpreter of a venv that has `cocoindex[lancedb]`, CocoIndex does each job of `checkout` after us. It cuts by
-other rules; that its rows hold the same text of the same files is checked as well. Its times
-are without its imports, and ours are as well.
+other rules; that its rows hold the same text of the same files is checked as well. Neither's imports are timed.
 """
 
 from __future__ import annotations
