@@ -155,12 +155,15 @@ fn pack(text: &str, units: &[Unit], options: &ChunkOptions) -> Vec<Range<usize>>
     while shown < units.len() {
         let to = end_of_chunk(units, from, shown, options.chunk_size);
         let span = trimmed(text, units[from].start..units[to - 1].end);
-        if options.measure.is_characters() || options.measure.size(&text[span.clone()]) <= options.chunk_size {
-            spans.extend((!span.is_empty()).then_some(span));
-        } else {
-            // Tokens do not quite add up.
-            let windows = windows::spans(&text[span.clone()], &options.without_any_overlap());
-            spans.extend(windows.into_iter().map(|window| span.start + window.start..span.start + window.end));
+        // What is new may be white space, behind what is shown again.
+        if spans.last().is_none_or(|last: &Range<usize>| span.end > last.end) {
+            if options.measure.is_characters() || options.measure.size(&text[span.clone()]) <= options.chunk_size {
+                spans.extend((!span.is_empty()).then_some(span));
+            } else {
+                // Tokens do not quite add up.
+                let windows = windows::spans(&text[span.clone()], &options.without_any_overlap());
+                spans.extend(windows.into_iter().map(|window| span.start + window.start..span.start + window.end));
+            }
         }
         shown = to;
         from = start_of_overlap(units, to, options);

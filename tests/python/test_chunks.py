@@ -243,18 +243,21 @@ def test_known_files_are_chunked_as_ever() -> None:
     assert now == known
 
 
-@pytest.mark.parametrize("options", [{}, {"overlap": 50}, {"tokenizer": TOKENIZER, "chunk_size": 300}])
-def test_a_file_of_any_length_and_any_reader(tmp_path: Path, options: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("paragraphs", "options"),
+    [(50_000, {}), (50_000, {"overlap": 50}), (5_000, {"tokenizer": TOKENIZER, "chunk_size": 300})],
+)
+def test_a_file_of_any_length_and_any_reader(tmp_path: Path, paragraphs: int, options: dict[str, object]) -> None:
     paragraph = "A sentence of some words. Another one follows it, and is longer.\n" * 6 + "\n"
-    raw = (paragraph * 50_000).encode()
-    assert len(raw) > 18 << 20
+    # The longest are streamed without being asked to.
+    raw = (paragraph * paragraphs).encode()
     path = written(tmp_path, "large.txt", raw)
     chunks = vfo.chunk_files(path, **options)  # type: ignore[arg-type]
     assert set(chunks["file_blake3"]) == {blake3.blake3(raw).hexdigest()}
     assert chunks["end_byte"][-1] == len(raw.rstrip())
     gaps = chunks["start_byte"][1:] - chunks["end_byte"][:-1]
     assert gaps.max() <= 2  # type: ignore[operator]
-    for strategy in ("buffered", "mmap"):
+    for strategy in ("buffered", "mmap", "stream"):
         other = vfo.chunk_files(path, strategy=strategy, **options)  # type: ignore[arg-type]
         assert_frame_equal(other, chunks)
 

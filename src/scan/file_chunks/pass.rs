@@ -49,6 +49,8 @@ pub(super) struct Pass<'a> {
     checked_to: usize,
     /// The text before this stands in chunks already, and is shown again for their overlap.
     covered: usize,
+    /// The text begins inside of something.
+    is_torn: bool,
     /// The line in which the text begins.
     line: i64,
     /// How many chunks there are so far.
@@ -82,6 +84,7 @@ impl<'a> Pass<'a> {
             held: None,
             checked_to: 0,
             covered: 0,
+            is_torn: false,
             line: 1,
             chunk: 0,
             status: None,
@@ -220,6 +223,7 @@ impl<'a> Pass<'a> {
             let Some(part) = parts.first(&buffer.text()[at..end], is_end) else { break };
             self.push_part(buffer, at, at + part.end, work);
             self.covered = part.end - part.next;
+            self.is_torn = !part.is_whole;
             self.line += newlines(&buffer.text()[at..at + part.next]);
             at += part.next;
         }
@@ -247,7 +251,8 @@ impl<'a> Pass<'a> {
             counted = (at, line + newlines(&text.as_bytes()[from..at]));
             counted.1
         };
-        let spans = work.spans(text, self.language);
+        let syntax = self.language.filter(|language| !(self.is_torn && language.is_code()));
+        let spans = work.spans(text, syntax);
         if self.must_stop(work) {
             return;
         }
