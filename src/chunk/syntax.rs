@@ -155,8 +155,10 @@ fn pack(text: &str, units: &[Unit], options: &ChunkOptions) -> Vec<Range<usize>>
     while shown < units.len() {
         let to = end_of_chunk(units, from, shown, options.chunk_size);
         let span = trimmed(text, units[from].start..units[to - 1].end);
-        // What is new may be white space, behind what is shown again.
-        if spans.last().is_none_or(|last: &Range<usize>| span.end > last.end) {
+        let before = spans.last().cloned().unwrap_or(0..0);
+        // What is new may be white space, and so may what is shown again.
+        if span.end > before.end {
+            let span = span.start.max(before.start)..span.end;
             if options.measure.is_characters() || options.measure.size(&text[span.clone()]) <= options.chunk_size {
                 spans.extend((!span.is_empty()).then_some(span));
             } else {

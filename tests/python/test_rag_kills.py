@@ -43,7 +43,9 @@ def change(source: Path, chance: random.Random) -> None:
             case 3:
                 old.write_text(old.read_text()[: chance.randrange(400)])
             case _:
-                shutil.copy2(old, folder / f"copy{chance.randrange(60)}.py")
+                copy = folder / f"copy{chance.randrange(60)}.py"
+                if copy != old:
+                    shutil.copy2(old, copy)
         files = [path for path in files if path.exists()]
 
 
