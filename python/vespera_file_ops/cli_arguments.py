@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 
 from . import _core
-from .paths import encode_path
+from .paths import encode_path, encode_within
 
 __all__ = ["FORMATS", "chunk_options", "parse", "search_options", "walk_options"]
 
@@ -71,7 +71,7 @@ def chunk_options(given: argparse.Namespace) -> dict[str, object]:
     options |= {name: getattr(given, name) for name in _CHUNK_VALUES if getattr(given, name) is not None}
     if given.tokenizer is not None:
         path = encode_path("tokenizer", given.tokenizer)
-        options["tokenizer"] = _core.read_bytes(path, strategy="auto", within=None, cancel=None)
+        options["tokenizer"] = _core.read_bytes(path, strategy="auto", within=encode_within(given.within), cancel=None)
     return options
 
 

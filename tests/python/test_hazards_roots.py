@@ -118,9 +118,14 @@ def test_every_argument_that_is_a_path_is_tried() -> None:
 @pytest.mark.hazard(3)
 @pytest.mark.parametrize("escape", ESCAPES)
 def test_no_path_leads_the_command_line_out(roots: Path, escape: str, capfd: pytest.CaptureFixture[str]) -> None:
+    # A tokenizer is read from within the root too.
+    assert cli.main(["chunks", "file", "--tokenizer", escape, "--within", str(roots)]) == 2
+    assert SECRET not in "".join(capfd.readouterr())
     [commands] = [action for action in cli_arguments._parser()._actions if action.dest == "command"]
     assert isinstance(commands.choices, dict)
     for command, parser in commands.choices.items():
+        if command == "index":
+            continue
         assert "--within" in parser._option_string_actions, command
         paths = ["."] if command == "search" else []
         for given in ([escape], [escape, "file"]):
@@ -135,6 +140,19 @@ def test_no_path_leads_the_command_line_out(roots: Path, escape: str, capfd: pyt
                     assert "leads outside of the root" in told.err
                 elif command != "read":
                     assert "inside" in told.out or "file" in told.out
+
+
+@pytest.mark.hazard(3)
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_no_path_leads_the_index_of_the_command_line_out(
+    roots: Path, escape: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    index = tmp_path / "index"
+    assert cli.main(["index", "sync", escape, "--index", str(index), "--within", str(roots)]) == 2
+    told = capfd.readouterr()
+    assert SECRET not in told.out + told.err
+    assert told.out == ""
+    assert not (index / "chunks.lance").exists()
 
 
 def drained(result: Any) -> str:
