@@ -124,7 +124,7 @@ impl Chunker {
         } else {
             None
         };
-        split.unwrap_or_else(|| windows::spans(part, &self.options))
+        forward(split.unwrap_or_else(|| windows::spans(part, &self.options)))
     }
 
     fn split(&mut self, part: &str, language: Option<Language>, stopped: &dyn Fn() -> bool) -> Vec<Range<usize>> {
@@ -139,6 +139,18 @@ impl Chunker {
                 .unwrap_or_else(|| spans(&mut self.text.chunk_indices(part))),
         }
     }
+}
+
+/// Spans that overlap may begin before the one before them, by white space, or add nothing but that to it.
+fn forward(spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    let mut before = 0..0;
+    let spans = spans.into_iter().filter_map(|span| {
+        (span.end > before.end).then(|| {
+            before = span.start.max(before.start)..span.end;
+            before.clone()
+        })
+    });
+    spans.collect()
 }
 
 fn has_long_line(part: &[u8]) -> bool {

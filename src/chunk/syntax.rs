@@ -155,17 +155,12 @@ fn pack(text: &str, units: &[Unit], options: &ChunkOptions) -> Vec<Range<usize>>
     while shown < units.len() {
         let to = end_of_chunk(units, from, shown, options.chunk_size);
         let span = trimmed(text, units[from].start..units[to - 1].end);
-        let before = spans.last().cloned().unwrap_or(0..0);
-        // What is new may be white space, and so may what is shown again.
-        if span.end > before.end {
-            let span = span.start.max(before.start)..span.end;
-            if options.measure.is_characters() || options.measure.size(&text[span.clone()]) <= options.chunk_size {
-                spans.extend((!span.is_empty()).then_some(span));
-            } else {
-                // Tokens do not quite add up.
-                let windows = windows::spans(&text[span.clone()], &options.without_any_overlap());
-                spans.extend(windows.into_iter().map(|window| span.start + window.start..span.start + window.end));
-            }
+        if options.measure.is_characters() || options.measure.size(&text[span.clone()]) <= options.chunk_size {
+            spans.extend((!span.is_empty()).then_some(span));
+        } else {
+            // Tokens do not quite add up.
+            let windows = windows::spans(&text[span.clone()], &options.without_any_overlap());
+            spans.extend(windows.into_iter().map(|window| span.start + window.start..span.start + window.end));
         }
         shown = to;
         from = start_of_overlap(units, to, options);
