@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    # It takes a third of the time of this package's import, and a finder need not be one of its classes.
+    from importlib.abc import Loader
 
 __all__ = ["register"]
 
@@ -25,7 +28,7 @@ def register() -> None:
         sys.meta_path.insert(0, _AfterPolars())
 
 
-class _AfterPolars(MetaPathFinder):
+class _AfterPolars:
     """Waits for the import of Polars."""
 
     def find_spec(self, fullname: str, _path: object, _target: object = None) -> ModuleSpec | None:
@@ -34,11 +37,11 @@ class _AfterPolars(MetaPathFinder):
         sys.meta_path.remove(self)
         spec = find_spec("polars")
         if spec is not None and spec.loader is not None:
-            spec.loader = _ThenRegister(spec.loader)
+            spec.loader = cast("Loader", _ThenRegister(spec.loader))
         return spec
 
 
-class _ThenRegister(Loader):
+class _ThenRegister:
     """The loader of Polars, with something to do behind it."""
 
     def __init__(self, loader: Loader) -> None:
