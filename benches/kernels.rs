@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_main};
 use vespera_file_ops::Table;
-use vespera_file_ops::io::content::ContentReader;
+use vespera_file_ops::io::content::{ContentReader, Readable};
 use vespera_file_ops::io::hash::hash_bytes_hex;
 use vespera_file_ops::io::root::path_bytes::of_path;
 use vespera_file_ops::io::root::{AsHandle, FileKind, status_of};
@@ -64,7 +64,7 @@ fn read(c: &mut Criterion) {
             group.bench_function(format!("{} of {} KiB", strategy.as_str(), bytes >> 10), |b| {
                 b.iter(|| {
                     let mut last = 0;
-                    let report = reader.read(file.as_handle(), true, &mut |chunk| {
+                    let report = reader.read(Readable::new(file.as_handle(), true), &mut |chunk| {
                         last = chunk.bytes.iter().step_by(4096).fold(0, |sum, byte| sum ^ byte);
                         ControlFlow::Continue(())
                     });

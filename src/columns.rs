@@ -171,15 +171,15 @@ impl ColumnRequest {
                 Each::of(Packed::new(), Vec::len, move |path| content::bytes(&mut files, path, max_bytes))
             }
             Operation::Head { lines, encoding } => {
-                Each::of(texts(), String::len, move |path| content::head(&files, path, lines, encoding))
+                Each::of(texts(), String::len, move |path| content::head(&mut files, path, lines, encoding))
             }
             Operation::Blake3 => Each::of(texts(), String::len, move |path| facts::blake3(&mut files, path)),
-            Operation::Encoding => Each::of(texts(), String::len, move |path| facts::encoding(&files, path)),
+            Operation::Encoding => Each::of(texts(), String::len, move |path| facts::encoding(&mut files, path)),
             Operation::LineCount { encoding } => {
                 Each::of(Int64Builder::new(), size_of_val, move |path| facts::line_count(&mut files, path, encoding))
             }
             Operation::IsBinary => {
-                Each::of(BooleanBuilder::new(), size_of_val, move |path| facts::is_binary(&files, path))
+                Each::of(BooleanBuilder::new(), size_of_val, move |path| facts::is_binary(&mut files, path))
             }
             Operation::Exists => Each::of(BooleanBuilder::new(), size_of_val, move |path| facts::exists(&files, path)),
             Operation::HitCount(plan) => {

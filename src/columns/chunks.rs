@@ -10,7 +10,6 @@ use super::Values;
 use super::content::Files;
 use super::hits::{Undivided, ensure_searched};
 use crate::error::Result;
-use crate::io::root::AsHandle;
 use crate::scan::control::Control;
 use crate::scan::file_chunks::{ChunkRows, FileChunks};
 use crate::scan::file_search::OpenedFile;
@@ -58,9 +57,9 @@ impl ChunkLists {
 
 impl Values for ChunkLists {
     fn push(&mut self, path: &[u8]) -> Result<()> {
-        let (file, short_read_is_end) = self.files.open(path)?;
+        let file = self.files.opener.open(path)?;
         let shown = EntryPath { folder: b"", source_bytes: 0, name: path, folder_is_text: true };
-        let opened = OpenedFile { path: shown, handle: file.as_handle(), named: true, short_read_is_end };
+        let opened = OpenedFile { path: shown, content: file.readable(), named: true };
         ensure_searched(path, &self.chunks.chunk(opened, &self.control, &Undivided)?)?;
         self.end_list();
         self.nulls.append_non_null();

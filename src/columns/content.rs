@@ -11,7 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::content::ContentReader;
 use crate::io::counters;
 use crate::io::decode::{EncodingChoice, TextBuffer, TextEncoding, decode_strict};
-use crate::io::root::{AsHandle, Handle, Root, into_file, is_known_disk, status_of};
+use crate::io::opener::{FileOpener, RegularFile};
+use crate::io::root::{AsHandle, into_file, status_of};
 use crate::io::strategy::Thresholds;
 use crate::io::whole;
 
@@ -27,7 +28,7 @@ pub(super) fn never() -> bool {
 
 /// The files of a part, and what reads them.
 pub(super) struct Files {
-    pub(super) root: Root,
+    pub(super) opener: FileOpener,
     pub(super) thresholds: Thresholds,
     pub(super) reader: ContentReader,
 }
@@ -35,17 +36,10 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn new(request: &ColumnRequest) -> Self {
         Self {
-            root: request.root.clone(),
+            opener: FileOpener::new(request.root.clone()),
             thresholds: request.thresholds,
             reader: ContentReader::new(request.thresholds),
         }
-    }
-
-    /// A file, and whether a short read is its end.
-    pub(super) fn open(&self, path: &[u8]) -> Result<(Handle, bool)> {
-        let file = whole::open_regular(&self.root, path)?;
-        let short_read_is_end = is_known_disk(file.as_handle());
-        Ok((file, short_read_is_end))
     }
 
     /// The first `max_bytes` of a file, and whether they are all of it.
@@ -57,12 +51,12 @@ impl Files {
             content.truncate(most);
             return Ok((content, is_whole));
         }
+        let file = self.opener.open(path)?;
         // Before memory is asked for that no value could use.
-        let size = self.root.status(path, true).map_or(0, |status| status.size);
-        if size >= VALUE_BYTES {
-            return Err(too_large(path, size));
+        if file.status.size >= VALUE_BYTES {
+            return Err(too_large(path, file.status.size));
         }
-        let content = whole::read_file_with(&mut self.reader, &self.root, path, &never)?;
+        let content = whole::read_opened(&mut self.reader, &file, path, &never)?;
         if content.len() as u64 >= VALUE_BYTES {
             return Err(too_large(path, content.len() as u64));
         }
@@ -70,12 +64,11 @@ impl Files {
     }
 
     /// A file from its start, read on in pieces while `wants_more` says so; and whether that is all of it.
-    pub(super) fn beginning(&self, path: &[u8], wants_more: impl Fn(&[u8]) -> bool) -> Result<(Vec<u8>, bool)> {
+    pub(super) fn beginning(&mut self, path: &[u8], wants_more: impl Fn(&[u8]) -> bool) -> Result<(Vec<u8>, bool)> {
         let failed = |step: &str, error| Error::io(step, path, error);
         for _ in 0..TRIES {
-            let file = whole::open_regular(&self.root, path)?;
-            let mut file = into_file(file).map_err(|error| failed("read", error))?;
-            let before = status_of(file.as_handle()).map_err(|error| failed("describe", error))?;
+            let RegularFile { handle, status: before, .. } = self.opener.open(path)?;
+            let mut file = into_file(handle).map_err(|error| failed("read", error))?;
             let mut content = Vec::new();
             let mut ended = false;
             while !ended && wants_more(&content) {
@@ -106,7 +99,7 @@ pub(super) fn bytes(files: &mut Files, path: &[u8], max_bytes: Option<u64>) -> R
 }
 
 /// The first lines of a file, with their terminators.
-pub(super) fn head(files: &Files, path: &[u8], lines: u64, encoding: EncodingChoice) -> Result<String> {
+pub(super) fn head(files: &mut Files, path: &[u8], lines: u64, encoding: EncodingChoice) -> Result<String> {
     // What was read is looked at again when it has doubled, so that a long first line costs twice its length.
     let looked = Cell::new(0);
     let (mut raw, is_whole) = files.beginning(path, |raw| {

@@ -10,8 +10,8 @@ use super::Values;
 use super::content::Files;
 use crate::error::{Error, Result};
 use crate::io::counters;
+use crate::io::opener::ensure_path;
 use crate::io::root::FileKind;
-use crate::io::whole;
 use crate::scan::normalised;
 use crate::search::walk::EntryPath;
 use crate::table::{FileRow, FilesBuilder, Layout, Projection, Table};
@@ -40,10 +40,10 @@ impl Entries {
     }
 
     fn row(&mut self, path: &[u8]) -> Result<()> {
-        whole::ensure_path(path)?;
+        ensure_path(path)?;
         let shown = normalised(path);
         counters::FILES_DESCRIBED.add(1);
-        let status = self.files.root.status(&shown, self.follow_symlinks);
+        let status = self.files.opener.root().status(&shown, self.follow_symlinks);
         let status = status.map_err(|error| Error::io("describe", path, error))?;
         let name_start = memchr::memrchr(b'/', &shown).map_or(0, |slash| slash + 1);
         let (folder, name) = shown.split_at(name_start);

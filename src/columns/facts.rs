@@ -10,8 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::counters;
 use crate::io::decode::{EncodingChoice, TextBuffer, TextEncoding, binary_offset};
 use crate::io::hash::{blake3_of, hash_hex};
-use crate::io::root::AsHandle;
-use crate::io::whole;
+use crate::io::opener::ensure_path;
 use crate::scan::BINARY_HEAD;
 
 /// The bytes that say how a file is encoded.
@@ -19,16 +18,16 @@ const BOM_BYTES: usize = 4;
 
 /// The hash of a content.
 pub(super) fn blake3(files: &mut Files, path: &[u8]) -> Result<String> {
-    let (file, short_read_is_end) = files.open(path)?;
-    let hash = blake3_of(&mut files.reader, file.as_handle(), short_read_is_end, path, &never)?;
+    let file = files.opener.open(path)?;
+    let hash = blake3_of(&mut files.reader, file.readable(), path, &never)?;
     Ok(hash_hex(&hash))
 }
 
 /// How many lines a file has.
 pub(super) fn line_count(files: &mut Files, path: &[u8], encoding: EncodingChoice) -> Result<i64> {
-    let (file, short_read_is_end) = files.open(path)?;
+    let file = files.opener.open(path)?;
     let mut lines = Lines::default();
-    let report = files.reader.read(file.as_handle(), short_read_is_end, &mut |chunk| {
+    let report = files.reader.read(file.readable(), &mut |chunk| {
         lines.add(chunk.bytes, chunk.last, encoding);
         if chunk.intact() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
@@ -75,13 +74,13 @@ impl Lines {
 }
 
 /// The label of an encoding.
-pub(super) fn encoding(files: &Files, path: &[u8]) -> Result<String> {
+pub(super) fn encoding(files: &mut Files, path: &[u8]) -> Result<String> {
     let (head, _) = files.beginning(path, |head| head.len() < BOM_BYTES)?;
     Ok(TextEncoding::detect(&head, EncodingChoice::Auto).label())
 }
 
 /// Whether a file is binary.
-pub(super) fn is_binary(files: &Files, path: &[u8]) -> Result<bool> {
+pub(super) fn is_binary(files: &mut Files, path: &[u8]) -> Result<bool> {
     let (head, is_whole) = files.beginning(path, |head| head.len() < BINARY_HEAD)?;
     let encoding = TextEncoding::detect(&head, EncodingChoice::Auto);
     let body = head.get(encoding.bom_bytes()..).unwrap_or_default();
@@ -95,8 +94,8 @@ pub(super) fn is_binary(files: &Files, path: &[u8]) -> Result<bool> {
 
 /// Whether an entry is there.
 pub(super) fn exists(files: &Files, path: &[u8]) -> Result<bool> {
-    whole::ensure_path(path)?;
-    match files.root.status(path, true).map_err(|error| Error::io("describe", path, error)) {
+    ensure_path(path)?;
+    match files.opener.root().status(path, true).map_err(|error| Error::io("describe", path, error)) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::PathNotFound => Ok(false),
         Err(error) => Err(error),

@@ -11,7 +11,6 @@ use super::chunks::list_of;
 use super::content::Files;
 use super::{SearchPlan, Values};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::root::AsHandle;
 use crate::io::shared_read::SharedRead;
 use crate::scan::control::Control;
 use crate::scan::file_search::{FileSearch, OpenedFile, SearchBounds, Verdict};
@@ -64,9 +63,9 @@ impl PathSearch {
     }
 
     fn search(&mut self, path: &[u8]) -> Result<Verdict> {
-        let (file, short_read_is_end) = self.files.open(path)?;
+        let file = self.files.opener.open(path)?;
         let shown = EntryPath { folder: b"", source_bytes: 0, name: path, folder_is_text: true };
-        let opened = OpenedFile { path: shown, handle: file.as_handle(), named: true, short_read_is_end };
+        let opened = OpenedFile { path: shown, content: file.readable(), named: true };
         let bounds = SearchBounds { hits: u64::MAX, control: &self.control, to_the_end: true };
         let verdict = self.search.search(opened, bounds, &Undivided)?;
         ensure_searched(path, &verdict)?;

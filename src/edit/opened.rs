@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::edits::Edits;
 use super::patience::Patience;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::content::{ContentReader, Stopped};
+use crate::io::content::{ContentReader, Readable, Stopped};
 use crate::io::hash::Blake3;
 use crate::io::root::{AsHandle, FileStatus, Root, is_known_disk, status_of};
 use crate::io::strategy::Thresholds;
@@ -67,7 +67,9 @@ impl OpenedFile {
             let file = target.open_content().map_err(|error| Error::io("open", path, error))?;
             let asked = SystemTime::now();
             let status = status_of(file.as_handle()).map_err(|error| Error::io("describe", path, error))?;
-            let read = reader.read_all(file.as_handle(), is_known_disk(file.as_handle()), stopped);
+            let short_read_is_end = is_known_disk(file.as_handle());
+            let content = Readable { handle: file.as_handle(), short_read_is_end, status: Some(status) };
+            let read = reader.read_all(content, stopped);
             let (raw, report) = read.map_err(|error| Error::io("read", path, error))?;
             if stopped() {
                 return Err(Error::new(ErrorKind::Cancelled, "cancelled; nothing was written").with_path(path));

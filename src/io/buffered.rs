@@ -12,6 +12,11 @@ use super::root::{self, FileKind, HandleRef};
 /// A short read that stops here may hide an I/O error: the system reports a bad sector only to the read after it.
 const PAGE_BYTES: u64 = 4096;
 
+/// A buffer that grows at all grows to at least so much,
+const LEAST_BYTES: usize = 32 << 10;
+/// and below this to twice what it was, so that files of rising sizes do not each cost a new one.
+const DOUBLED_BELOW: usize = 512 << 10;
+
 /// A reused buffer that only grows while one file needs it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ReadBuffer {
@@ -23,7 +28,8 @@ impl ReadBuffer {
     pub(super) fn with_len(&mut self, len: usize, keep: usize) -> io::Result<&mut [u8]> {
         if self.bytes.len() < len {
             // Fresh zeroed memory comes untouched from the system: pages that are never read into are never paid for.
-            let mut grown = zeroed(len as u64)?;
+            let room = len.max((2 * self.bytes.len()).clamp(LEAST_BYTES, DOUBLED_BELOW));
+            let mut grown = zeroed(room as u64)?;
             grown[..keep].copy_from_slice(&self.bytes[..keep]);
             self.bytes = grown;
         }

@@ -92,6 +92,35 @@ impl<'a> Chunk<'a> {
     }
 }
 
+/// An open file, and what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Readable<'a> {
+    /// The file. It is read from its start, wherever its position is.
+    pub handle: HandleRef<'a>,
+    /// What [`root::is_known_disk`] says of its device.
+    pub short_read_is_end: bool,
+    /// What the system has said of it since it was opened, if it was asked: then it need not be asked again.
+    pub status: Option<FileStatus>,
+}
+
+impl<'a> Readable<'a> {
+    /// A file of which nothing else is known.
+    #[must_use]
+    pub fn new(handle: HandleRef<'a>, short_read_is_end: bool) -> Self {
+        Self { handle, short_read_is_end, status: None }
+    }
+
+    /// The same file, once more, after it was read: it may have changed.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { status: None, ..self }
+    }
+
+    fn status(&self) -> io::Result<FileStatus> {
+        self.status.map_or_else(|| root::status_of(self.handle), Ok)
+    }
+}
+
 /// What reading a file came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadReport {
@@ -137,15 +166,12 @@ impl ContentReader {
         &self.thresholds
     }
 
-    /// Reads an open file from its start, wherever its position is.
-    ///
-    /// `short_read_is_end` is what [`root::is_known_disk`] says of its device. There is always one last chunk unless
-    /// the sink stops earlier; that of an empty file is empty.
+    /// Reads a file. There is always one last chunk unless the sink stops earlier; that of an empty file is empty.
     ///
     /// # Errors
     /// Whatever the system reports, and `InvalidInput` for what is no regular file.
-    pub fn read(&mut self, file: HandleRef<'_>, short_read_is_end: bool, sink: Sink<'_>) -> io::Result<ReadReport> {
-        self.read_with(None, file, short_read_is_end, sink)
+    pub fn read(&mut self, file: Readable<'_>, sink: Sink<'_>) -> io::Result<ReadReport> {
+        self.read_with(None, file, sink)
     }
 
     /// The same, where others may help with what is streamed: `helpers` are called if they want to see the file in
@@ -158,20 +184,19 @@ impl ContentReader {
     pub fn read_with(
         &mut self,
         helpers: Option<&dyn Helpers>,
-        file: HandleRef<'_>,
-        short_read_is_end: bool,
+        file: Readable<'_>,
         sink: Sink<'_>,
     ) -> io::Result<ReadReport> {
         let with = ReadWith { helpers, checked: None };
         if self.thresholds.forced.is_some() {
-            return self.read_described(file, short_read_is_end, &with, 0, sink);
+            return self.read_described(file, &with, 0, sink);
         }
         // A file that is smaller than the buffer ends in it; one that fills it may be large enough for a map.
         let room = usize::try_from(self.thresholds.mmap_from).unwrap_or(usize::MAX).clamp(1, FIRST_READ);
         let bytes = self.buffer.with_len(room, 0)?;
-        let filled = buffered::fill(file, bytes, 0, 0, short_read_is_end)?;
+        let filled = buffered::fill(file.handle, bytes, 0, 0, file.short_read_is_end)?;
         if !filled.ended {
-            return self.read_described(file, short_read_is_end, &with, filled.len, sink);
+            return self.read_described(file, &with, filled.len, sink);
         }
         let _ = sink(&Chunk::of_bytes(&bytes[..filled.len]));
         Ok(ReadReport { strategy: Strategy::Buffered, bytes: filled.len as u64, status: None, changed: false })
@@ -184,15 +209,9 @@ impl ContentReader {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_checked(
-        &mut self,
-        file: HandleRef<'_>,
-        short_read_is_end: bool,
-        stopped: Stopped<'_>,
-        sink: Sink<'_>,
-    ) -> io::Result<ReadReport> {
+    pub fn read_checked(&mut self, file: Readable<'_>, stopped: Stopped<'_>, sink: Sink<'_>) -> io::Result<ReadReport> {
         let with = ReadWith { helpers: None, checked: Some(stopped) };
-        self.read_described(file, short_read_is_end, &with, 0, sink)
+        self.read_described(file, &with, 0, sink)
     }
 
     /// Reads a whole file into memory of its own, with [`ReadReport::changed`] promised whatever the size.
@@ -202,15 +221,11 @@ impl ContentReader {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_all(
-        &mut self,
-        file: HandleRef<'_>,
-        short_read_is_end: bool,
-        stopped: Stopped<'_>,
-    ) -> io::Result<(Vec<u8>, ReadReport)> {
-        let status = root::status_of(file)?;
+    pub fn read_all(&mut self, file: Readable<'_>, stopped: Stopped<'_>) -> io::Result<(Vec<u8>, ReadReport)> {
+        let status = file.status()?;
+        let file = Readable { status: Some(status), ..file };
         let strategy = self.thresholds.choose(status.size);
-        if strategy == Strategy::Stream && short_read_is_end && status.kind == FileKind::File {
+        if strategy == Strategy::Stream && file.short_read_is_end && status.kind == FileKind::File {
             let mut content = buffered::zeroed(status.size)?;
             let changed = !self.read_into(file, &mut content, stopped)?;
             let bytes = content.len() as u64;
@@ -218,7 +233,7 @@ impl ContentReader {
         }
         let mut content = buffered::with_room(status.size)?;
         let mut whole = true;
-        let mut report = self.read_checked(file, short_read_is_end, stopped, &mut |chunk| {
+        let mut report = self.read_checked(file, stopped, &mut |chunk| {
             FailPoint::Reading.pass();
             content.extend_from_slice(chunk.bytes);
             whole = chunk.intact();
@@ -233,25 +248,25 @@ impl ContentReader {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_into(&self, file: HandleRef<'_>, content: &mut [u8], stopped: Stopped<'_>) -> io::Result<bool> {
-        let before = Observation::settled(file, root::status_of(file)?, Duration::MAX, stopped)?;
+    pub fn read_into(&self, file: Readable<'_>, content: &mut [u8], stopped: Stopped<'_>) -> io::Result<bool> {
+        let before = Observation::settled(file.handle, file.status()?, Duration::MAX, stopped)?;
         if before.status.size != content.len() as u64 {
             return Ok(false);
         }
-        let read = stream::read_halves(file, content, self.thresholds.chunk_bytes, stopped)?;
-        Ok(read == content.len() && before.still_holds(file))
+        let read = stream::read_halves(file.handle, content, self.thresholds.chunk_bytes, stopped)?;
+        Ok(read == content.len() && before.still_holds(file.handle))
     }
 
     /// Reads a file whose size decides, of which the first `read` bytes are in the buffer.
     fn read_described(
         &mut self,
-        file: HandleRef<'_>,
-        short_read_is_end: bool,
+        file: Readable<'_>,
         with: &ReadWith<'_>,
         read: usize,
         sink: Sink<'_>,
     ) -> io::Result<ReadReport> {
-        let status = root::status_of(file)?;
+        let status = file.status()?;
+        let Readable { handle: file, short_read_is_end, .. } = file;
         if status.kind != FileKind::File {
             return Err(buffered::not_a_regular_file());
         }

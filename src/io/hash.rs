@@ -5,8 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use super::content::ContentReader;
-use super::root::HandleRef;
+use super::content::{ContentReader, Readable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 
@@ -20,22 +19,21 @@ pub type Blake3 = [u8; 32];
 
 /// The BLAKE3 hash of an open file, which `path` names in errors.
 ///
-/// Uses the calling thread only. `short_read_is_end` is what [`super::root::is_known_disk`] says of its device.
+/// Uses the calling thread only.
 ///
 /// # Errors
 /// [`ErrorKind::Changed`] if the file changed during each of three attempts, [`ErrorKind::Cancelled`] soon after
 /// `cancel` says so, and what the system reports.
 pub fn blake3_of(
     reader: &mut ContentReader,
-    file: HandleRef<'_>,
-    short_read_is_end: bool,
+    mut file: Readable<'_>,
     path: &[u8],
     cancel: &dyn Fn() -> bool,
 ) -> Result<Blake3> {
     for _ in 0..ATTEMPTS {
         let mut hasher = blake3::Hasher::new();
         let mut cancelled = false;
-        let report = reader.read_checked(file, short_read_is_end, cancel, &mut |chunk| {
+        let report = reader.read_checked(file, cancel, &mut |chunk| {
             FailPoint::Hashing.pass();
             // At least one look a chunk, so that an endless run of empty files can be stopped too.
             cancelled = cancel();
@@ -55,6 +53,7 @@ pub fn blake3_of(
         if !report.changed {
             return Ok(*hasher.finalize().as_bytes());
         }
+        file = file.again();
     }
     let message = format!("changed while it was hashed, {ATTEMPTS} times in a row; try again when nobody writes to it");
     Err(Error::new(ErrorKind::Changed, message).with_path(path))
@@ -89,7 +88,7 @@ mod tests {
             let file = std::fs::File::open(&path).unwrap();
             for forced in [None, Some(Strategy::Buffered), Some(Strategy::Mmap), Some(Strategy::Stream)] {
                 let mut reader = ContentReader::new(Thresholds { forced, ..Thresholds::default() });
-                let hash = blake3_of(&mut reader, file.as_handle(), true, b"f", &|| false).unwrap();
+                let hash = blake3_of(&mut reader, Readable::new(file.as_handle(), true), b"f", &|| false).unwrap();
                 assert_eq!(hash_hex(&hash), hash_bytes_hex(&content), "{len} {forced:?}");
             }
         }
@@ -112,7 +111,7 @@ mod tests {
             looks.get() > 4
         };
         let mut reader = ContentReader::new(Thresholds::default());
-        let error = blake3_of(&mut reader, file.as_handle(), true, b"f", &cancel).unwrap_err();
+        let error = blake3_of(&mut reader, Readable::new(file.as_handle(), true), b"f", &cancel).unwrap_err();
         assert_eq!((error.kind(), looks.get()), (ErrorKind::Cancelled, 5));
     }
 
@@ -141,7 +140,7 @@ mod tests {
                 let (mut whole, mut refused) = (0, 0);
                 while running() {
                     let file = std::fs::File::open(&path).unwrap();
-                    match blake3_of(&mut reader, file.as_handle(), true, b"f", &|| false) {
+                    match blake3_of(&mut reader, Readable::new(file.as_handle(), true), b"f", &|| false) {
                         Ok(hash) => {
                             assert!(valid.contains(&hash_hex(&hash)), "a torn hash");
                             whole += 1;

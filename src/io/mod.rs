@@ -7,6 +7,7 @@
 //! - [`content`]: the three behind one interface.
 //! - [`decode`]: bytes become text, with a way back to raw offsets.
 //! - [`hash`]: BLAKE3 over any reader.
+//! - [`opener`]: regular files, opened by path one after the other.
 //! - [`whole`]: one file for a caller who wants all of it.
 //! - [`write`](mod@write): a file gets a new content, whole or not at all.
 //! - [`counters`]: what was asked of the system.
@@ -21,6 +22,7 @@ pub mod mmap;
 #[cfg(not(all(target_os = "linux", not(feature = "portable"))))]
 #[path = "mmap_unavailable.rs"]
 pub mod mmap;
+pub mod opener;
 pub mod root;
 pub mod shared_read;
 pub mod strategy;

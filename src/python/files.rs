@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::content::{ContentReader, Stopped};
 use crate::io::decode::{EncodingChoice, TextEncoding, decode_replacing, decode_strict};
+use crate::io::opener::RegularFile;
 use crate::io::root::{AsHandle, FileStatus, Root, into_file, status_of};
 use crate::io::strategy::Thresholds;
 use crate::io::{counters as counts, whole};
@@ -183,7 +184,7 @@ fn text_in_place<'py>(
     let Some(mut string) = UnwrittenString::new(py, size) else { return Ok(None) };
     let reader = ContentReader::new(thresholds);
     let unchanged = run(py, root, path, cancel, |stopped| {
-        let read = reader.read_into(file.as_handle(), string.bytes(), stopped);
+        let read = reader.read_into(file.readable(), string.bytes(), stopped);
         let unchanged = read.map_err(|error| Error::io("read", path, error))?;
         if stopped() {
             return Err(Error::new(ErrorKind::Cancelled, "reading was cancelled").with_path(path));
@@ -276,10 +277,9 @@ pub fn read_chunks(
         }
         let (root, path) = (root_of(within), normalised(path));
         let opened: Result<_> = py.detach(|| {
-            let file = whole::open_regular(&root, &path)?;
-            let before = status_of(file.as_handle()).map_err(|error| Error::io("describe", &path, error))?;
-            let file = into_file(file).map_err(|error| Error::io("read", &path, error))?;
-            Ok((file, before))
+            let file = RegularFile::open(&root, &path)?;
+            let content = into_file(file.handle).map_err(|error| Error::io("read", &path, error))?;
+            Ok((content, file.status))
         });
         let (file, before) = opened.map_err(|error| raised(&error))?;
         Ok(PyChunkIterator { chunk_size, path, state: Mutex::new(Some(ChunkState { file, before })) })

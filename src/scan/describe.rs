@@ -7,7 +7,7 @@ use super::summary::Summary;
 use super::worker::{Describe, Item, Operate, Outbox, Output, each_entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
-use crate::io::content::ContentReader;
+use crate::io::content::{ContentReader, Readable};
 use crate::io::counters;
 use crate::io::hash::{blake3_of, hash_hex};
 use crate::io::root::{AsHandle, FileKind, FileStatus};
@@ -134,7 +134,8 @@ impl Operate for DescribeOperation {
                 let file = item.listing.open_content(entry, folder, self.follow || item.listing.named);
                 let file = file.map_err(|error| Error::io("open", path.name, error))?;
                 let stopped = || !matches!(control.reach(), Reach::Full);
-                blake3_of(hasher, file.as_handle(), item.listing.folder.short_read_is_end, path.name, &stopped)
+                let file = Readable::new(file.as_handle(), item.listing.folder.short_read_is_end);
+                blake3_of(hasher, file, path.name, &stopped)
             });
             match hashed {
                 Ok(bytes) => hash = Some(hash_hex(&bytes)),

@@ -12,7 +12,7 @@ use super::options::ChunkingOptions;
 use super::worker::Outbox;
 use crate::chunk::Chunker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::content::{Chunk, ContentReader, ReadReport};
+use crate::io::content::{Chunk, ContentReader, ReadReport, Readable};
 use crate::io::counters;
 use crate::io::decode::TextBuffer;
 use crate::io::hash::{blake3_of, hash_bytes_hex, hash_hex};
@@ -79,7 +79,7 @@ impl FileChunks {
     ///
     /// # Errors
     /// A defect. What is wrong with the file is its verdict.
-    pub fn chunk(&mut self, file: OpenedFile<'_>, control: &Control, outbox: &dyn Outbox) -> Result<Verdict> {
+    pub fn chunk(&mut self, mut file: OpenedFile<'_>, control: &Control, outbox: &dyn Outbox) -> Result<Verdict> {
         if let Some(suffix) = self.options.suffix_of(file.path.name) {
             return self.extract(file, suffix, control, outbox);
         }
@@ -90,6 +90,7 @@ impl FileChunks {
             let mark = self.begin_file();
             let mut pass = Pass::new(file, known_hash.as_deref());
             let read = self.read(file, &mut pass, control, outbox);
+            file.content = file.content.again();
             if let Some(defect) = pass.defect.take() {
                 return Err(defect);
             }
@@ -105,7 +106,7 @@ impl FileChunks {
             if pass.hash_wanted {
                 // The rows carry the hash of a file that is too long to be held: it is read once before.
                 let stopped = || !matches!(control.reach(), Reach::Full | Reach::Limit);
-                match blake3_of(&mut self.reader, file.handle, file.short_read_is_end, file.path.name, &stopped) {
+                match blake3_of(&mut self.reader, file.content, file.path.name, &stopped) {
                     Ok(hash) => known_hash = Some(hash_hex(&hash)),
                     Err(error) if error.kind() == ErrorKind::Cancelled => {
                         return Ok(Verdict::unsearched(Status::NotReached, None));
@@ -140,7 +141,7 @@ impl FileChunks {
     ) -> Result<Verdict> {
         let path = file.path.name;
         let stopped = || !matches!(control.reach(), Reach::Full | Reach::Limit);
-        let status = match status_of(file.handle) {
+        let status = match status_of(file.content.handle) {
             Ok(status) => status,
             Err(error) => return Ok(Verdict::failed(&Error::io("describe", path, error))),
         };
@@ -148,7 +149,7 @@ impl FileChunks {
             let text = format!("{} bytes, more than the 1 GiB from which text is extracted", status.size);
             return Ok(Verdict::unsearched(Status::TooLarge, Some(text)));
         }
-        let read = self.reader.read_all(file.handle, file.short_read_is_end, &stopped);
+        let read = self.reader.read_all(Readable { status: Some(status), ..file.content }, &stopped);
         let (content, report) = match read {
             Ok(read) => read,
             Err(error) => return Ok(Verdict::failed(&Error::io("read", path, error))),
@@ -209,9 +210,9 @@ impl FileChunks {
         };
         if needs_hash {
             let stopped = || !matches!(control.reach(), Reach::Full | Reach::Limit);
-            reader.read_checked(file.handle, file.short_read_is_end, &stopped, sink)
+            reader.read_checked(file.content, &stopped, sink)
         } else {
-            reader.read(file.handle, file.short_read_is_end, sink)
+            reader.read(file.content, sink)
         }
     }
 }

@@ -12,9 +12,9 @@ use super::read_text::{TextOutcome, TextReader};
 use super::share::SharedSearch;
 use super::worker::Outbox;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::content::ContentReader;
+use crate::io::content::{ContentReader, Readable};
 use crate::io::counters;
-use crate::io::root::{FileStatus, HandleRef};
+use crate::io::root::FileStatus;
 use crate::io::strategy::{Strategy, Thresholds};
 use crate::search::pattern::Patterns;
 use crate::search::walk::EntryPath;
@@ -71,11 +71,9 @@ pub struct OpenedFile<'a> {
     /// Its path, for its rows.
     pub path: EntryPath<'a>,
     /// The file.
-    pub handle: HandleRef<'a>,
+    pub content: Readable<'a>,
     /// The caller named it: it is searched to its end, binary or not.
     pub named: bool,
-    /// Whether a short read is its end.
-    pub short_read_is_end: bool,
 }
 
 /// How far a search may go.
@@ -122,19 +120,25 @@ impl FileSearch {
     /// # Errors
     /// A defect. What is wrong with the file is its verdict.
     pub fn search(&mut self, file: OpenedFile<'_>, bounds: SearchBounds<'_>, outbox: &dyn Outbox) -> Result<Verdict> {
-        let OpenedFile { path, handle, named, short_read_is_end } = file;
+        let OpenedFile { path, content, named } = file;
         let SearchBounds { control, to_the_end, .. } = bounds;
         let limit = self.options.max_hits_per_file.unwrap_or(u64::MAX).min(bounds.hits);
         if let Some(rows) = &mut self.rows {
             rows.builder.begin_file();
         }
         let mut hits = FileHits::new(limit, self.rows.as_ref().map(|rows| rows.builder.mark()));
-        let searched =
-            SearchedFile { path, handle, patterns: &self.patterns, options: &self.options, control, to_the_end };
+        let searched = SearchedFile {
+            path,
+            handle: content.handle,
+            patterns: &self.patterns,
+            options: &self.options,
+            control,
+            to_the_end,
+        };
         self.text.begin_file(self.options.binary == BinaryFiles::Stop, named);
         let (text, rows) = (&mut self.text, &mut self.rows);
         let helpers = SharedSearch { patterns: &self.patterns, options: &self.options, outbox };
-        let read = self.reader.read_with(Some(&helpers), handle, short_read_is_end, &mut |chunk| {
+        let read = self.reader.read_with(Some(&helpers), content, &mut |chunk| {
             control.bytes.fetch_add((chunk.bytes.len() - chunk.repeated) as u64, Ordering::Relaxed);
             text.search(chunk, &mut HitTarget { file: searched, hits: &mut hits, rows: rows.as_mut(), outbox })
         });

@@ -13,6 +13,7 @@ use super::options::ScanOptions;
 use super::summary::Summary;
 use super::worker::{BatchLimit, Item, Output};
 use crate::error::{Error, Result};
+use crate::io::content::Readable;
 use crate::io::counters;
 use crate::io::root::{AsHandle, FileKind, status_of};
 use crate::search::walk::{Note, Role};
@@ -122,8 +123,8 @@ impl Ledger {
             Ok(handle) => handle,
             Err(error) => return Ok(Verdict::failed(&Error::io("open", path.name, error))),
         };
-        let short_read_is_end = item.listing.folder.short_read_is_end;
-        let mut verdict = work(OpenedFile { path, handle: handle.as_handle(), named, short_read_is_end })?;
+        let content = Readable::new(handle.as_handle(), item.listing.folder.short_read_is_end);
+        let mut verdict = work(OpenedFile { path, content, named })?;
         if self.needs_status && verdict.metadata.is_none() && verdict.strategy.is_some() {
             counters::FILES_DESCRIBED.add(1);
             verdict.metadata = status_of(handle.as_handle()).ok();

@@ -27,7 +27,7 @@ fn file_of(len: usize) -> (File, Vec<u8>) {
 fn collect(reader: &mut ContentReader, file: &File, trusted: bool) -> (Vec<u8>, ReadReport) {
     let mut seen = Vec::new();
     let mut ended = false;
-    let report = reader.read(file.as_handle(), trusted, &mut |chunk| {
+    let report = reader.read(Readable::new(file.as_handle(), trusted), &mut |chunk| {
         assert!(!ended, "a chunk after the last");
         assert_eq!(chunk.offset, seen.len() as u64);
         seen.extend_from_slice(chunk.bytes);
@@ -90,13 +90,13 @@ fn a_file_that_the_system_makes_up_is_read_to_its_end() {
 fn what_is_no_file_is_refused() {
     let mut reader = ContentReader::new(SMALL);
     let zero = File::open("/dev/zero").unwrap();
-    let error = reader.read(zero.as_handle(), true, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    let error = reader.read(Readable::new(zero.as_handle(), true), &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     let folder = File::open("/").unwrap();
-    assert!(reader.read(folder.as_handle(), true, &mut |_| ControlFlow::Continue(())).is_err());
+    assert!(reader.read(Readable::new(folder.as_handle(), true), &mut |_| ControlFlow::Continue(())).is_err());
     let (pipe, mut writer) = pipe();
     writer.write_all(b"kept").unwrap();
-    assert!(reader.read(pipe.as_handle(), true, &mut |_| ControlFlow::Continue(())).is_err());
+    assert!(reader.read(Readable::new(pipe.as_handle(), true), &mut |_| ControlFlow::Continue(())).is_err());
 }
 
 #[test]
@@ -105,19 +105,23 @@ fn a_change_while_reading_is_told_for_large_and_for_checked_files() {
         for change in ["append", "overwrite", "truncate"] {
             let (file, _) = file_of(len);
             let mut done = false;
-            let report = ContentReader::new(SMALL).read_checked(file.as_handle(), true, &|| false, &mut |chunk| {
-                if !done {
-                    done = true;
-                    match change {
-                        "append" => assert_eq!(write_at(&file, b"more", len as u64), 4),
-                        "overwrite" => assert_eq!(write_at(&file, b"!", 5), 1),
-                        _ => file.set_len(10).unwrap(),
+            let report = ContentReader::new(SMALL).read_checked(
+                Readable::new(file.as_handle(), true),
+                &|| false,
+                &mut |chunk| {
+                    if !done {
+                        done = true;
+                        match change {
+                            "append" => assert_eq!(write_at(&file, b"more", len as u64), 4),
+                            "overwrite" => assert_eq!(write_at(&file, b"!", 5), 1),
+                            _ => file.set_len(10).unwrap(),
+                        }
                     }
-                }
-                std::hint::black_box(chunk.bytes.iter().map(|&byte| usize::from(byte)).sum::<usize>());
-                assert!(!(chunk.map.is_some() && chunk.intact()));
-                ControlFlow::Continue(())
-            });
+                    std::hint::black_box(chunk.bytes.iter().map(|&byte| usize::from(byte)).sum::<usize>());
+                    assert!(!(chunk.map.is_some() && chunk.intact()));
+                    ControlFlow::Continue(())
+                },
+            );
             assert!(report.unwrap().changed, "{len} {change}");
         }
     }
@@ -127,7 +131,7 @@ fn a_change_while_reading_is_told_for_large_and_for_checked_files() {
 fn a_sink_that_stops_gets_no_more_and_that_is_no_change() {
     let (file, _) = file_of(100_000);
     let mut calls = 0;
-    let report = ContentReader::new(SMALL).read(file.as_handle(), true, &mut |_| {
+    let report = ContentReader::new(SMALL).read(Readable::new(file.as_handle(), true), &mut |_| {
         calls += 1;
         ControlFlow::Break(())
     });
@@ -192,7 +196,7 @@ fn read_while_truncating(len: usize, hole: bool) -> (usize, usize) {
                 while !stop.load(Ordering::SeqCst) {
                     let file = File::open(&path).unwrap();
                     let (mut zeros, mut intact) = (false, false);
-                    let report = reader.read(file.as_handle(), true, &mut |chunk| {
+                    let report = reader.read(Readable::new(file.as_handle(), true), &mut |chunk| {
                         zeros = memchr::memchr(0, chunk.bytes).is_some();
                         intact = chunk.map.is_some() && chunk.intact();
                         ControlFlow::Continue(())
@@ -230,17 +234,21 @@ fn a_shared_file_that_is_cut_before_its_long_line_has_changed() {
         file.write_all(&[&lines[..], &long, b"\n"].concat()).unwrap();
         std::thread::sleep(Duration::from_millis(60));
         let (mut previews, mut rest) = (0, Vec::new());
-        let report = ContentReader::new(thresholds).read_with(Some(&Eager), file.as_handle(), true, &mut |chunk| {
-            if let Some(cut) = cut {
-                file.set_len(cut).unwrap();
-            }
-            assert!(chunk.repeated <= chunk.bytes.len());
-            previews += usize::from(chunk.preview.is_some());
-            if chunk.preview.is_none() {
-                rest.extend_from_slice(&chunk.bytes[chunk.repeated..]);
-            }
-            ControlFlow::Continue(())
-        });
+        let report = ContentReader::new(thresholds).read_with(
+            Some(&Eager),
+            Readable::new(file.as_handle(), true),
+            &mut |chunk| {
+                if let Some(cut) = cut {
+                    file.set_len(cut).unwrap();
+                }
+                assert!(chunk.repeated <= chunk.bytes.len());
+                previews += usize::from(chunk.preview.is_some());
+                if chunk.preview.is_none() {
+                    rest.extend_from_slice(&chunk.bytes[chunk.repeated..]);
+                }
+                ControlFlow::Continue(())
+            },
+        );
         let report = report.unwrap();
         assert_eq!(report.changed, cut.is_some());
         assert!(previews >= 1);

@@ -297,7 +297,7 @@ impl<'a> Pass<'a> {
         let status = if rows.needs_status {
             *self.status.get_or_insert_with(|| {
                 counters::FILES_DESCRIBED.add(1);
-                status_of(self.file.handle).ok()
+                status_of(self.file.content.handle).ok()
             })
         } else {
             None
