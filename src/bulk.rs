@@ -135,7 +135,6 @@ fn each<F: Sync>(
     let outcomes = spread(
         files.len(),
         1,
-        None,
         || (),
         |(), range| {
             if stopped() {

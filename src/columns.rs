@@ -27,12 +27,8 @@ use crate::pool::spread;
 use crate::scan::{ChunkingOptions, SearchOptions};
 use crate::search::pattern::Patterns;
 
-/// So many parts a core, so that no thread waits long for the last one.
-const PARTS_A_CORE: usize = 8;
-/// A part has at most so many rows, so that what one part holds stays small,
+/// A part has at most so many rows, so that what one part holds stays small.
 const MOST_ROWS: usize = 4096;
-/// and at least so many, so that a part is worth its array.
-const LEAST_ROWS: usize = 16;
 /// An array ends at about so many bytes, which are there twice while it is made. (Arrow's views are 32 bits wide.)
 const ARRAY_BYTES: usize = 8 << 20;
 /// A single value above this fits into no array.
@@ -197,12 +193,9 @@ impl ColumnRequest {
     /// # Errors
     /// A defect. What is wrong with a path is its error.
     pub fn column(&self, paths: &[Option<&[u8]>]) -> Result<Column> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let rows = (paths.len() / (cores * PARTS_A_CORE)).clamp(LEAST_ROWS, MOST_ROWS);
         let parts = spread(
             paths.len(),
-            rows,
-            None,
+            MOST_ROWS,
             || self.values(),
             |values, range| match values {
                 Ok(values) => part(&mut **values, &paths[range]),

@@ -4,13 +4,13 @@
 //!
 //! - [`error`]: one error type.
 //! - [`fail_point`]: where a test makes the library panic.
+//! - [`pool`]: how many cores there are, and threads for work that is no walk.
 //! - [`io`]: a path becomes bytes, and bytes become a path.
 //! - [`search`]: a root becomes files, and files become hits.
 //! - [`chunk`]: text becomes spans for retrieval.
 //! - [`table`]: rows become Arrow.
 //! - [`edit`]: matches in a file are replaced.
 //! - [`scan`]: the one pipeline: walk, read, operate, table.
-//! - [`pool`]: the threads for work that is no walk.
 //! - [`columns`]: a column of paths becomes a column of what lies there.
 //! - [`bulk`]: the rows of a frame become files.
 //! - [`sweep`]: what killed writers left behind is removed.

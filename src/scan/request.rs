@@ -14,6 +14,7 @@ use super::search::SearchOperation;
 use super::source::Sources;
 use super::worker::{Describe, Operate, Shared};
 use crate::error::{Error, Result};
+use crate::pool::cores;
 use crate::search::pattern::Patterns;
 use crate::search::walk::{WalkOptions, Walker};
 use crate::table::{Layout, Projection, Table};
@@ -124,7 +125,6 @@ impl ScanRequest {
         let exact_limit = exact_limit.then(|| ExactLimit::new(gives(Table::Hits).is_some()));
         let ends_at_hits = max_hits.is_some() && exact_limit.is_none();
         let scan = Scan::new(shared, exact_limit, ends_at_hits, selection.n_rows);
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         for _ in 0..self.options.threads.unwrap_or_else(cores).min(MOST_THREADS) {
             Crew::start_worker(&scan.shared, None)?;
         }
