@@ -145,6 +145,11 @@ def registry(folder: Path) -> None:
     report, seconds = timed(lambda: index.sync(tree))
     ensure("a few changes", {**files_of(report), "unchanged": 0}, {**wanted, "unchanged": 0})
     tell(f"registry: {EDITS} edits, {RENAMES} renames, {DELETIONS} deletion", report, seconds)
+    differences, seconds = timed(index.verify)
+    ensure("verify", differences.height, 0)
+    line(
+        "registry: verify, everything read again", [count - DELETIONS, None, None, None, None], seconds, "no difference"
+    )
 
 
 def git(repository: Path, *arguments: str) -> str:
