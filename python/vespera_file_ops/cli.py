@@ -88,6 +88,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         "hash": _hash,
         "read": _read,
         "index": _index,
+        "serve": _serve,
     }
     status = commands[given.command](given)
     return 2 if given.command != "read" and _any_missing(given) else status
@@ -235,6 +236,12 @@ def _index(given: argparse.Namespace) -> int:
     from .cli_index import run
 
     return run(given, colour=_coloured(given, terminal=sys.stdout.isatty()))
+
+
+def _serve(given: argparse.Namespace) -> int:
+    from .cli_serve import run
+
+    return run(given)
 
 
 def _export_lines(given: argparse.Namespace) -> int:

@@ -121,7 +121,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_index(
         commands.add_parser("index", help="a retrieval index of folders, kept true at the price of what changed")
     )
+    _add_serve(commands.add_parser("serve", help="a Model Context Protocol server for agents, over stdin and stdout"))
     return parser
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--root", action="append", required=True, metavar="[NAME=]DIR", help="a folder to give access to (repeatable)"
+    )
+    parser.add_argument("--read-only", action="store_true", help="offer no tool that changes files")
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="GLOB", help="give names that are denied, such as .env"
+    )
+    parser.add_argument("--max-bytes", type=int, default=20_000, help="text in one answer (20000)")
+    parser.add_argument("--time-limit", type=float, default=20.0, help="seconds for one call (20)")
+    parser.add_argument("--concurrency", type=int, default=8, help="calls that are worked on at once (8)")
+    parser.set_defaults(output=None)
 
 
 def _add_index(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,43 @@
+"""`vfo serve`: the server for agents. Loaded only for this command, because it needs the extra `mcp`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .errors import ArgumentError
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["run"]
+
+
+def run(given: argparse.Namespace) -> int:
+    """Serve until the client goes away; returns the exit status."""
+    from .mcp import Settings, serve
+
+    settings = Settings(
+        _roots(given.root),
+        read_only=given.read_only,
+        allowed=tuple(given.allow),
+        max_bytes=given.max_bytes,
+        time_limit=given.time_limit,
+        concurrency=given.concurrency,
+    )
+    serve(settings)
+    return 0
+
+
+def _roots(given: list[str]) -> dict[str, str]:
+    """The folders by name; one without a name is called as it is on disk."""
+    roots: dict[str, str] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals:
+            path = text
+            name = os.path.basename(os.path.abspath(path)) or "root"
+        if name in roots:
+            raise ArgumentError(f"root: two roots are called {name!r}; give them names: --root NAME=DIR")
+        roots[name] = path
+    return roots

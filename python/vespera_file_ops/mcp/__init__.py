@@ -1,0 +1,18 @@
+"""A file tree for agents: a Model Context Protocol server whose answers are tables. Needs the extra `mcp`.
+
+    vfo serve --root DIR [--root NAME=DIR ...] [--read-only]
+
+Every path goes through a root that the kernel confines (`vespera_file_ops.Root`): what lies outside cannot be told from
+what does not exist. Names that usually hold secrets are denied unless they are allowed. No argument is taken for a glob
+unless it is called one, and no tool runs a program. What files hold is returned as data.
+
+Data flows one way here too: `server` speaks the protocol and finds the `Tool`; the tool checks its arguments, finds
+each place through `Places`, calls the same functions as everybody else, and gives an `Answer`, which is cut to a size
+that a model can read.
+"""
+
+from __future__ import annotations
+
+from .server import Settings, build_server, serve
+
+__all__ = ["Settings", "build_server", "serve"]

@@ -1,0 +1,249 @@
+"""Tools that read: roots, files, folders and what is known of an entry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from ..errors import ArgumentError, ChangedError, LimitError, VfoError
+from ..files import compute_file_hash, read_file, read_file_string
+from ..listing import get_file_info, glob_files, list_directory
+from .answer import Answer, plain, table
+from .places import Place
+from .tool import Call, Tool, error_text, schema
+
+__all__ = ["TOOLS"]
+
+# A larger file is read by byte range alone.
+_MOST_BYTES = 64 << 20
+# How often a file that changes between its hash and its text is read.
+_TRIES = 4
+_PATH = {"type": "string", "description": "a path from the root, never a glob"}
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 200, "description": "at most so many rows"}
+
+
+def _list_roots(call: Call, _given: dict[str, Any]) -> Answer:
+    rows = [[place.name, place.root.path] for place in call.places.all()]
+    denied = ", ".join(call.places.denied)
+    prefix = "" if call.places.only else "; a path begins with the name of its root"
+    text = "".join(f"{name}: {path}\n" for name, path in rows)
+    return Answer(
+        f"{text}(paths are told from the root{prefix}; denied names: {denied})",
+        {"columns": ["name", "path"], "rows": rows, "row_count": len(rows), "denied": list(call.places.denied)},
+    )
+
+
+def _read_file(call: Call, given: dict[str, Any]) -> Answer:
+    paths = given["path"] if isinstance(given["path"], list) else [given["path"]]
+    texts, files, failed = [], [], 0
+    share = max(call.max_bytes // len(paths), 256)
+    for path in paths:
+        try:
+            place = call.places.find("path", path)
+            one = _content(call, place, given, share)
+        except VfoError as error:
+            if len(paths) == 1:
+                raise
+            # The others are worth having.
+            failed += 1
+            one = {"path": path, "error": error_text(error, path)}
+        files.append(one)
+        texts.append(f"== {_heading(one)}\n{one.get('text', '')}")
+    text = "\n".join(piece.removesuffix("\n") for piece in texts)
+    return Answer(text, {"files": files}, is_error=failed == len(paths))
+
+
+def _heading(one: dict[str, Any]) -> str:
+    if "error" in one:
+        return f"{one['path']}: {one['error']}"
+    said = f"{one['path']}: {one['size']} bytes, blake3 {one['blake3']}"
+    if "start_byte" in one:
+        return f"{said}, bytes {one['start_byte']}-{one['end_byte']}"
+    if "lines" not in one:
+        return f"{said}, binary; start_byte and end_byte show a part of it"
+    shown = f", lines {one['start_line']}-{one['end_line']} of {one['lines']}"
+    return f"{said}{shown}{', cut; go on with start_line' if one['truncated'] else ''}"
+
+
+def _content(call: Call, place: Place, given: dict[str, Any], most: int) -> dict[str, Any]:
+    where: dict[str, Any] = {"within": place.root, "cancel": call.cancel}
+    size = get_file_info(place.source, within=place.root, follow_symlinks=True)["size"][0] or 0
+    by_byte = "start_byte" in given or "end_byte" in given
+    if by_byte and ("start_line" in given or "end_line" in given):
+        raise ArgumentError("start_byte: a range is one of lines or of bytes, not both")
+    if size > _MOST_BYTES:
+        raise LimitError(
+            f"{size} bytes are more than the {_MOST_BYTES >> 20} MiB that can be read here; "
+            "search_files finds lines in it",
+            path=place.path,
+        )
+    for _ in range(_TRIES):
+        blake3 = compute_file_hash(place.source, **where)
+        if by_byte:
+            raw = read_file(place.source, **where)
+            text = None
+        else:
+            text = read_file_string(place.source, errors="replace", **where)
+        if compute_file_hash(place.source, **where) == blake3:
+            break
+    else:
+        raise ChangedError("it changed each time it was read; try again when its writer is done", path=place.path)
+    # Whatever the path leads to by now, what was read is given only if it is allowed still.
+    call.places.ensure_allowed("path", place)
+    one: dict[str, Any] = {"path": call.places.shown(place, place.path), "size": size, "blake3": blake3}
+    if text is None:
+        start, end = given.get("start_byte", 0), min(given.get("end_byte", len(raw)), len(raw))
+        end = min(end, start + most)
+        return {**one, "start_byte": start, "end_byte": end, "text": raw[start:end].decode("utf-8", "backslashreplace")}
+    if "\0" in text:
+        return one
+    return {**one, **_lines(text, given.get("start_line", 1), given.get("end_line"), most)}
+
+
+def _lines(text: str, start: int, end: int | None, most: int) -> dict[str, Any]:
+    """The lines of a text that fit; the first is 1, and a line ends with a newline."""
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    wanted = lines[start - 1 : end]
+    shown, used = [], 0
+    for line in wanted:
+        used += len(line.encode()) + 1
+        if used > most:
+            break
+        shown.append(line)
+    truncated = len(shown) < len(wanted)
+    if truncated and not shown:
+        # A single line that is longer than the answer.
+        shown = [wanted[0].encode()[:most].decode("utf-8", "ignore")]
+    return {
+        "start_line": start,
+        "end_line": start + len(shown) - 1,
+        "lines": len(lines),
+        "truncated": truncated,
+        "text": "".join(f"{line}\n" for line in shown),
+    }
+
+
+def _entries(rows: pl.DataFrame, call: Call, place: Place) -> pl.DataFrame:
+    paths = [call.places.shown(place, path) for path in rows["path"].to_list()]
+    return rows.with_columns(path=pl.Series(paths, dtype=pl.String))
+
+
+def _glob_files(call: Call, given: dict[str, Any]) -> Answer:
+    place = call.places.find("path", given["path"])
+    rows = glob_files(
+        place.source, given["patterns"], exclude=list(call.places.denied), include_hidden=given["include_hidden"],
+        respect_ignore=given["respect_ignore"], within=place.root, cancel=call.cancel, time_limit=call.time_limit,
+    )  # fmt: skip
+    failed = rows.filter(pl.col("error").is_not_null())
+    found = _entries(rows.filter(pl.col("error").is_null()), call, place).select("path", "size", "modified")
+    skipped = {"unreadable": failed.height} if failed.height else None
+    count, found = found.height, found.head(given["limit"])
+    return table(found, _by_folder, max_bytes=call.max_bytes, row_count=count, skipped=skipped)
+
+
+def _by_folder(rows: pl.DataFrame) -> Iterator[str]:
+    """Each folder once, and below it the names."""
+    above = None
+    for path, size, modified in rows.select("path", "size", "modified").iter_rows():
+        folder, name = os.path.split(path)
+        heading = "" if folder == above else f"{folder or '.'}/\n"
+        above = folder
+        yield f"{heading}  {name}  {size} {plain(modified)}\n"
+
+
+def _list_directory(call: Call, given: dict[str, Any]) -> Answer:
+    place = call.places.find("path", given["path"])
+    rows = list_directory(place.source, exclude=list(call.places.denied), within=place.root, cancel=call.cancel)
+    rows = rows.select("name", "kind", "size", "modified", "error")
+    count, rows = rows.height, rows.head(given["limit"])
+    return table(rows, _listed, max_bytes=call.max_bytes, row_count=count)
+
+
+def _listed(rows: pl.DataFrame) -> Iterator[str]:
+    for name, kind, size, modified, error in rows.iter_rows():
+        shown = f"{name}/" if kind == "dir" else name
+        told = "" if kind == "dir" else f"  {size} {plain(modified)}" if kind == "file" else f"  {kind}"
+        yield f"{shown}{told}{f'  {error}' if error else ''}\n"
+
+
+def _get_file_info(call: Call, given: dict[str, Any]) -> Answer:
+    paths = given["path"] if isinstance(given["path"], list) else [given["path"]]
+    frames = []
+    for path in paths:
+        place = call.places.find("path", path)
+        try:
+            info = get_file_info(place.source, within=place.root, blake3=given["blake3"])
+        except VfoError as error:
+            if len(paths) == 1:
+                raise
+            info = pl.DataFrame({"path": [place.path], "error": [error_text(error, path)]})
+        frames.append(_entries(info, call, place))
+    rows = pl.concat(frames, how="diagonal")
+    names = ("path", "kind", "size", "modified", "created", "mode", "blake3", "error")
+    rows = rows.select([name for name in names if name in rows.columns])
+    return table(rows, _described, max_bytes=call.max_bytes)
+
+
+def _described(rows: pl.DataFrame) -> Iterator[str]:
+    for row in rows.iter_rows(named=True):
+        path = row.pop("path")
+        told = ", ".join(f"{name} {plain(value)}" for name, value in row.items() if value is not None)
+        yield f"{path}: {told}\n"
+
+
+_SEVERAL = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 50}]
+}
+_LINE = {"type": "integer", "minimum": 1}
+_BYTE = {"type": "integer", "minimum": 0}
+
+TOOLS = [
+    Tool("list_roots", "The folders that can be reached, and the names that are denied.", schema(), _list_roots),
+    Tool(
+        "read_file",
+        "The text of one file or several, by lines or bytes, with the blake3 that write_file and edit_file take.",
+        schema(
+            ("path",),
+            path={**_SEVERAL, "description": "a path, or up to 50"},
+            start_line={**_LINE, "description": "first line, from 1"},
+            end_line={**_LINE, "description": "last line"},
+            start_byte={**_BYTE, "description": "first byte, from 0"},
+            end_byte={**_BYTE, "description": "end of the bytes, not included"},
+        ),
+        _read_file,
+    ),
+    Tool(
+        "glob_files",
+        "Files by name, with size and time. Globs as in gitignore: *.py at any depth, /x at the top, ** any folders.",
+        schema(
+            ("patterns",),
+            patterns={**_SEVERAL, "description": "a glob, or several"},
+            path={**_PATH, "default": "."},
+            include_hidden={"type": "boolean", "default": False, "description": "names that begin with a dot too"},
+            respect_ignore={"type": "boolean", "default": True, "description": "leave out what .gitignore names"},
+            limit=_LIMIT,
+        ),
+        _glob_files,
+    ),
+    Tool(
+        "list_directory",
+        "What lies directly in a folder: name, kind, size, time; ignored and hidden names too.",
+        schema((), path={**_PATH, "default": "."}, limit=_LIMIT),
+        _list_directory,
+    ),
+    Tool(
+        "get_file_info",
+        "Kind, size, times and mode of entries; links are not followed.",
+        schema(
+            ("path",),
+            path={**_SEVERAL, "description": "a path, or up to 50"},
+            blake3={"type": "boolean", "default": False, "description": "the hash of the content too"},
+        ),
+        _get_file_info,
+    ),
+]

@@ -1,0 +1,94 @@
+"""One tool: how it is declared, and what it may be asked."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+
+from ..errors import ArgumentError, OutsideRootError, PathNotFoundError, VfoError
+
+if TYPE_CHECKING:
+    from .. import _core
+    from .answer import Answer
+    from .places import Places
+
+__all__ = ["Call", "Tool", "error_text", "schema"]
+
+# A message about an argument shows so much of its value.
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a tool needs to know besides its arguments: where it may look, how long, and how much it may answer."""
+
+    places: Places
+    cancel: _core.CancelToken
+    time_limit: float
+    max_bytes: int
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool of the server.
+
+    Attributes:
+        name: What it is called.
+        description: What the model reads.
+        arguments: The JSON schema of its arguments.
+        run: What it does.
+        writes: It changes files.
+    """
+
+    name: str
+    description: str
+    arguments: dict[str, Any]
+    run: Callable[[Call, dict[str, Any]], Answer]
+    writes: bool = False
+
+    def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments, with the defaults of those that were left out.
+
+        Raises:
+            ArgumentError: One is not as the schema says; the message names it, and the nearest that there is.
+        """
+        properties: dict[str, dict[str, Any]] = self.arguments["properties"]
+        for name in given:
+            if name not in properties:
+                near = difflib.get_close_matches(name, properties, 1, 0.5)
+                hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(properties) or 'none'}"
+                raise ArgumentError(f"{name}: {self.name} has no such argument; {hint}")
+        for name in self.arguments["required"]:
+            if name not in given:
+                raise ArgumentError(f"{name}: {self.name} needs it: {properties[name]['description']}")
+        for name, value in given.items():
+            problem = jsonschema.exceptions.best_match(
+                jsonschema.Draft202012Validator(properties[name]).iter_errors(value)
+            )
+            if problem is not None:
+                shown = repr(value) if len(repr(value)) <= _SHOWN else repr(value)[:_SHOWN] + "..."
+                said = problem.message if len(problem.message) <= 2 * _SHOWN else f"{problem.validator}"
+                raise ArgumentError(f"{name}: {said} (got {shown}): {properties[name]['description']}")
+        defaults = {name: told["default"] for name, told in properties.items() if "default" in told}
+        return {**defaults, **given}
+
+
+def error_text(error: VfoError, path: object) -> str:
+    """What a model is told of an error of this path. What lies outside is told in the words of what does not exist."""
+    if isinstance(error, (PathNotFoundError, OutsideRootError)):
+        return f"{path}: no such file or folder; list_directory shows what is there"
+    return str(error)
+
+
+def schema(required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a tool's arguments."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }

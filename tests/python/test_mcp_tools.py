@@ -1,0 +1,266 @@
+"""The server's tools, asked by the official client: what they answer, and what they say of a wrong call."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+
+import vespera_file_ops as vfo
+from vespera_file_ops.mcp import Settings, build_server
+
+from conftest import make_tree
+from mcp_tools import call, refused, server_of, stdio_of, with_client
+
+
+def test_all_tools_are_declared_within_their_budget(demo: Path) -> None:
+    async def work(client: Client) -> Any:
+        return (await client.list_tools()).tools
+
+    tools = with_client(server_of(demo), work)
+    declared = json.dumps([tool.model_dump(by_alias=True, exclude_none=True) for tool in tools])
+    # A token of such text is about four characters.
+    assert len(declared) / 4 < 3000
+    writes = {tool.name for tool in tools if not tool.annotations.read_only_hint}
+    assert writes == {"write_file", "edit_file"} == {tool.name for tool in tools if tool.annotations.destructive_hint}
+    names = {tool.name for tool in with_client(server_of(demo, read_only=True), work)}
+    assert names == {tool.name for tool in tools} - writes
+    assert "no such tool" in refused(server_of(demo, read_only=True), "write_file", path="x", content="")
+
+
+def test_a_search_is_grouped_by_file_and_equals_ripgrep(demo: Path) -> None:
+    make_tree(demo, {f"deep/{number}.py": b"a\nTODO one\nb\nTODO two\n" for number in range(20)})
+    text, data = call(server_of(demo), "search_files", pattern="TODO")
+    told = subprocess.run(
+        ["rg", "-n", "--no-heading", "TODO", "."], cwd=demo, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    expected = sorted(tuple(line.removeprefix("./").split(":", 2)) for line in told)
+    assert sorted((path, str(number), line) for path, number, line in data["rows"]) == expected
+    assert data["columns"] == ["path", "line_number", "line"]
+    assert (data["row_count"], data["truncated"], data["skipped"]) == (42, False, {"binary": 1})
+    # Each path once, and every line.
+    assert all(text.count(path + "\n") == 1 for path, _, _ in expected)
+    assert all(f"{number}: {line}\n" in text for _, number, line in expected)
+
+
+def test_context_shows_no_line_twice(demo: Path) -> None:
+    make_tree(demo, {"many.txt": b"".join(b"hit %d\n" % number for number in range(6)) + b"end\n"})
+    text, _ = call(server_of(demo), "search_files", pattern="hit [135]", path="many.txt", context=2)
+    assert text.splitlines()[:8] == [
+        "many.txt", "  1- hit 0", "  2: hit 1", "  3- hit 2", "  4- hit 3", "  5- hit 4", "  6- hit 5", "  7- end",
+    ]  # fmt: skip
+
+
+def test_counts_and_files_are_exact_where_hits_are_cut(demo: Path) -> None:
+    make_tree(demo, {f"deep/{number}.txt": b"word\n" * number for number in range(1, 40)})
+    server = server_of(demo, max_bytes=400)
+    text, data = call(server, "search_files", pattern="word", output="counts")
+    assert data["rows"][0] == ["deep/39.txt", 39]
+    assert (data["row_count"], data["truncated"], data["total"]) == (39, True, "780 hits in 39 files")
+    assert len(text) < 600
+    _, data = call(server, "search_files", pattern="word", output="files", limit=3)
+    assert (len(data["rows"]), data["row_count"]) == (3, 39)
+    text, data = call(server, "search_files", pattern="word")
+    assert data["row_count"] == 780
+    assert data["truncated"]
+    assert len(text.encode()) < 700
+    assert "780 rows" in text
+
+
+@pytest.mark.hazard(31)
+def test_a_huge_answer_is_cut_and_says_so(demo: Path) -> None:
+    make_tree(
+        demo, {"long.txt": b"x" * 100_000 + b"needle" + b"y" * 100_000 + b"\n", "many.txt": b"line\n" * 13_000_000}
+    )
+    text, data = call(server_of(demo), "search_files", pattern="needle")
+    assert "needle" in text
+    assert "more characters]" in text
+    assert len(json.dumps(data)) < 1000
+    begun = time.monotonic()
+    text, data = call(server_of(demo), "search_files", pattern=".", limit=10_000)
+    assert time.monotonic() - begun < 10
+    assert data["row_count_is"] == "at least"
+    assert len(text) < 21_000
+
+
+def test_what_looks_like_a_glob_names_the_tool_for_it(demo: Path) -> None:
+    assert "glob_files" in refused(server_of(demo), "search_files", pattern="**/*.py")
+    text, data = call(server_of(demo), "search_files", pattern="src/*.py")
+    assert "glob_files" in text
+    assert "glob_files" in data["notes"][0]
+    assert "glob_files" not in call(server_of(demo), "search_files", pattern="nothing.*here")[0]
+
+
+def test_files_are_read_by_lines_and_bytes(demo: Path) -> None:
+    server = server_of(demo)
+    text, data = call(server, "read_file", path="src/app.py", start_line=4, end_line=5)
+    (one,) = data["files"]
+    assert one["text"] == "def main():\n    # TODO: parse arguments\n"
+    assert one["text"].removesuffix("\n") in text
+    assert (one["start_line"], one["end_line"], one["lines"], one["truncated"]) == (4, 5, 6, False)
+    assert one["blake3"] == vfo.compute_file_hash("src/app.py")
+    _, data = call(server, "read_file", path="src/app.py", start_byte=7, end_byte=9)
+    assert data["files"][0]["text"] == "os"
+    text, data = call(server, "read_file", path=["src/util.py", "gone", "data/blob.bin", "src/lib.rs"])
+    assert [sorted({"text", "error"} & one.keys()) for one in data["files"]] == [["text"], ["error"], [], ["text"]]
+    assert "binary" in text
+    assert "no such file" in text
+    assert "not both" in refused(server, "read_file", path="src/app.py", start_line=1, start_byte=1)
+    assert "no such file" in refused(server, "read_file", path="gone")
+
+
+def test_a_long_file_is_read_in_steps(demo: Path) -> None:
+    lines = [f"line {number}\n" for number in range(3000)]
+    make_tree(demo, {"long.txt": "".join(lines).encode()})
+    server, read, start = server_of(demo, max_bytes=5000), [], 1
+    while True:
+        _, data = call(server, "read_file", path="long.txt", start_line=start)
+        (one,) = data["files"]
+        read.append(one["text"])
+        if not one["truncated"]:
+            break
+        start = one["end_line"] + 1
+    assert len(read) > 5
+    assert "".join(read) == "".join(lines)
+
+
+def test_names_folders_and_entries(demo: Path) -> None:
+    server = server_of(demo)
+    text, data = call(server, "glob_files", patterns=["*.py", "*.rs"])
+    assert [row[0] for row in data["rows"]] == vfo.glob_files(".", ["*.py", "*.rs"])["path"].to_list()
+    assert text.startswith("src/\n  app.py  75 2")
+    text, data = call(server, "list_directory", path="src")
+    assert [row[:3] for row in data["rows"]] == [
+        ["app.py", "file", 75], ["lib.rs", "file", 13], ["util.py", "file", 36],
+    ]  # fmt: skip
+    _, data = call(server, "get_file_info", path=["src", "src/lib.rs", "gone"], blake3=True)
+    told = [dict(zip(data["columns"], row, strict=True)) for row in data["rows"]]
+    assert [one.get("kind") for one in told] == ["dir", "file", None]
+    assert told[1]["blake3"] == vfo.compute_file_hash("src/lib.rs")
+    text, _ = call(server, "explain", path="debug.log")
+    assert ".gitignore:1" in text
+
+
+def test_nothing_is_a_glob_unless_it_is_called_one(demo: Path) -> None:
+    make_tree(demo, {"[a]*.txt": b"odd\n", "a.txt": b"even\n"})
+    server = server_of(demo)
+    assert call(server, "read_file", path="[a]*.txt")[1]["files"][0]["text"] == "odd\n"
+    assert call(server, "search_files", pattern="odd|even", path="[a]*.txt")[1]["row_count"] == 1
+    assert "no such file" in refused(server, "search_files", pattern="even", path="*.txt")
+    assert "no such file" in refused(server, "get_file_info", path="?.txt")
+
+
+def test_a_file_is_written_only_over_what_was_read(demo: Path) -> None:
+    server = server_of(demo)
+    _, data = call(server, "write_file", path="src/new.py", content="one\n")
+    assert Path("src/new.py").read_text() == "one\n"
+    text, told = call(server, "write_file", path="src/new.py", content="two\n", dry_run=True)
+    assert "-one\n+two\n" in text
+    assert told["diff"] in text
+    assert Path("src/new.py").read_text() == "one\n"
+    Path("src/new.py").write_text("somebody else\n")
+    said = refused(server, "write_file", path="src/new.py", content="two\n", expected_blake3=data["blake3"])
+    assert "new.py" in said
+    assert Path("src/new.py").read_text() == "somebody else\n"
+    assert "no such file" in refused(server, "write_file", path="nowhere/x", content="")
+
+
+def test_texts_are_edited_all_or_none(demo: Path) -> None:
+    server = server_of(demo)
+    make_tree(demo, {"dos.txt": b"one\r\ntwo\r\nthree\r\n", "wide.txt": "größe\nzwei\n".encode("utf-16")})
+    edits = [{"old_text": "one\ntwo", "new_text": "1\n2"}, {"old_text": "three", "new_text": "3"}]
+    text, _ = call(server, "edit_file", path="dos.txt", edits=edits, dry_run=True)
+    assert "would be written" in text
+    assert Path("dos.txt").read_bytes() == b"one\r\ntwo\r\nthree\r\n"
+    _, data = call(server, "edit_file", path="dos.txt", edits=edits)
+    assert Path("dos.txt").read_bytes() == b"1\r\n2\r\n3\r\n"
+    assert data["blake3"] == vfo.compute_file_hash("dos.txt")
+    call(server, "edit_file", path="wide.txt", edits=[{"old_text": "größe", "new_text": "Größe"}])
+    assert Path("wide.txt").read_bytes() == "Größe\nzwei\n".encode("utf-16")
+    before = Path("src/app.py").read_bytes()
+    edits = [{"old_text": "main", "new_text": "start"}, {"old_text": "os", "new_text": "sys"}]
+    assert "2 times" in refused(server, "edit_file", path="src/app.py", edits=edits)
+    edits = [{"old_text": "main", "new_text": "start"}, {"old_text": "absent", "new_text": ""}]
+    assert "is not there" in refused(server, "edit_file", path="src/app.py", edits=edits)
+    assert "changed" in refused(server, "edit_file", path="src/app.py", edits=edits[:1], expected_blake3="0" * 64)
+    assert Path("src/app.py").read_bytes() == before
+    call(server, "edit_file", path="src/app.py", edits=[{"old_text": "os", "new_text": "sys", "all": True}])
+    assert Path("src/app.py").read_bytes() == before.replace(b"os", b"sys")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("search_files", {}, "pattern: search_files needs it"),
+        ("search_files", {"pattern": "x", "outputs": "files"}, "did you mean output?"),
+        ("search_files", {"pattern": "x", "output": "lines"}, "'lines' is not one of"),
+        ("search_files", {"pattern": "x", "limit": 0}, "limit"),
+        ("search_files", {"pattern": "x", "types": "rustt"}, "rustt"),
+        ("search_files", {"pattern": 5}, "pattern"),
+        ("read_file", {"path": []}, "path"),
+        ("read_file", {"path": ""}, "empty path"),
+        ("read_file", {"path": "a\0b"}, "path"),
+        ("read_file", {"path": "src"}, "src"),
+        ("edit_file", {"path": "src/app.py", "edits": [{"old_text": "", "new_text": ""}]}, "edits"),
+        ("write_file", {"path": "x", "content": "", "expected_blake3": "abc"}, "expected_blake3"),
+        ("serach_files", {"pattern": "x"}, "search_files"),
+    ],
+)
+def test_a_wrong_call_is_told_what_is_right(demo: Path, name: str, arguments: dict[str, Any], said: str) -> None:
+    assert said in refused(server_of(demo), name, **arguments)
+
+
+def test_several_roots_have_names(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        make_tree(tmp_path / name, {"same.txt": f"text of {name}\n".encode()})
+    server = build_server(Settings({name: str(tmp_path / name) for name in ("one", "two")}))
+    assert "one: " in call(server, "list_roots")[0]
+    for name in ("one", "two"):
+        assert call(server, "read_file", path=f"{name}/same.txt")[1]["files"][0]["text"] == f"text of {name}\n"
+        _, data = call(server, "search_files", pattern="text", path=name)
+        assert data["rows"] == [[f"{name}/same.txt", 1, f"text of {name}"]]
+        whole = str(tmp_path / name / "same.txt")
+        assert call(server, "read_file", path=whole)[1]["files"][0]["path"] == f"{name}/same.txt"
+    assert "the roots are one, two" in refused(server, "read_file", path="same.txt")
+
+
+def test_the_command_serves_over_stdio(demo: Path) -> None:
+    async def work(client: Client) -> Any:
+        answers = []
+        async with anyio.create_task_group() as group:
+
+            async def ask(number: int) -> None:
+                path = ["src/app.py", "src/lib.rs", "README.md"][number % 3]
+                answer = await client.call_tool("read_file", {"path": path})
+                answers.append((path, answer.structured_content["files"][0]["text"]))
+
+            for number in range(32):
+                group.start_soon(ask, number)
+        return answers
+
+    answers = with_client(stdio_of("--root", str(demo)), work)
+    assert len(answers) == 32
+    assert all(text == (demo / path).read_text() for path, text in answers)
+
+
+def test_a_call_that_is_cancelled_stops_its_workers(tmp_path: Path) -> None:
+    text = b"some text\n" * 20_000
+    make_tree(tmp_path, {f"{folder}/{number}.txt": text for folder in range(8) for number in range(60)})
+
+    async def work(client: Client) -> float:
+        with anyio.move_on_after(0.15) as scope:
+            # Seventy million hits, which take seconds to count.
+            await client.call_tool("search_files", {"pattern": r"\w", "output": "counts"})
+        assert scope.cancelled_caught
+        await anyio.sleep(0.1)
+        begun = time.process_time()
+        await anyio.sleep(0.5)
+        return time.process_time() - begun
+
+    assert with_client(server_of(tmp_path), work) < 0.1
