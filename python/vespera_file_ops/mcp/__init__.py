@@ -13,6 +13,18 @@ that a model can read.
 
 from __future__ import annotations
 
-from .server import Settings, build_server, serve
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .server import Settings, build_server, serve
 
 __all__ = ["Settings", "build_server", "serve"]
+
+
+def __getattr__(name: str) -> Any:
+    # The process of a query needs nothing of the protocol, whose import takes longer than most queries.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import server
+
+    return getattr(server, name)

@@ -20,7 +20,7 @@ except ImportError as error:
     raise MissingExtraError("a server needs the extra mcp: pip install 'vespera_file_ops[mcp]'") from error
 
 from .. import _core
-from . import reading, searching, writing
+from . import querying, reading, searching, writing
 from .answer import Answer
 from .places import Places
 from .tool import Call, Tool, error_text
@@ -73,7 +73,7 @@ def build_server(settings: Settings) -> Server[Any]:
         if not getattr(settings, name) > 0:
             raise ArgumentError(f"{name}: expected more than 0, got {getattr(settings, name)}")
     places = Places(settings.roots, settings.allowed)
-    offered = [*reading.TOOLS, *searching.TOOLS, *([] if settings.read_only else writing.TOOLS)]
+    offered = [*reading.TOOLS, *searching.TOOLS, *querying.TOOLS, *([] if settings.read_only else writing.TOOLS)]
     tools = {tool.name: tool for tool in offered}
     workers: list[anyio.CapacityLimiter] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .answer import Answer
     from .places import Places
 
-__all__ = ["Call", "Tool", "error_text", "schema"]
+__all__ = ["Call", "Tool", "error_text", "nearest", "schema"]
 
 # A message about an argument shows so much of its value.
 _SHOWN = 80
@@ -59,9 +59,7 @@ class Tool:
         properties: dict[str, dict[str, Any]] = self.arguments["properties"]
         for name in given:
             if name not in properties:
-                near = difflib.get_close_matches(name, properties, 1, 0.5)
-                hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(properties) or 'none'}"
-                raise ArgumentError(f"{name}: {self.name} has no such argument; {hint}")
+                raise ArgumentError(f"{name}: {self.name} has no such argument; {nearest(name, properties)}")
         for name in self.arguments["required"]:
             if name not in given:
                 raise ArgumentError(f"{name}: {self.name} needs it: {properties[name]['description']}")
@@ -75,6 +73,12 @@ class Tool:
                 raise ArgumentError(f"{name}: {said} (got {shown}): {properties[name]['description']}")
         defaults = {name: told["default"] for name, told in properties.items() if "default" in told}
         return {**defaults, **given}
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """What there is instead of a name that there is not."""
+    near = difflib.get_close_matches(name, names, 1, 0.5)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
 
 
 def error_text(error: VfoError, path: object) -> str:

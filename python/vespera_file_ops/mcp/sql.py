@@ -1,0 +1,103 @@
+"""One SELECT over named tables, and nothing else: what is refused, and what is written the way that Polars takes it.
+
+A real parser (sqlglot) says what a text is. It is not the parser that runs it, so what two parsers could read in two
+ways is refused as a whole: comments, and every function of the names by which Polars' SQL opens files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Collection
+
+from ..errors import ArgumentError
+from .tool import nearest
+
+__all__ = ["checked_sql"]
+
+_LONGEST = 10_000
+# The table functions of Polars' SQL, with and without quotes.
+_OPENS_FILES = re.compile(r"[\"`]?\b(?:read|scan)_\w+[\"`]?\s*\(", re.IGNORECASE)
+_UNITS = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86400,
+    "week": 7 * 86400,
+    "month": 30 * 86400,
+    "year": 365 * 86400,
+}
+_NOW = r"(?:now\s*\(\s*\)|current_timestamp\b(?:\s*\(\s*\))?|localtimestamp\b)"
+_UNIT = rf"(?:{'|'.join(_UNITS)})s?\b"
+_INTERVAL = rf"\s*[-+]\s*interval\s*(?:'[^']*'|\d+)(?:\s*{_UNIT})?"
+_TIMES = re.compile(
+    rf"(?P<string>'(?:[^']|'')*')|(?P<now>\b{_NOW})(?P<shifts>(?:{_INTERVAL})*)"
+    r"|\btimestamp\s+(?P<stamp>'[^']*')|\bcast\s*\(\s*(?P<cast>'[^']*')\s+as\s+timestamp\s*\)",
+    re.IGNORECASE,
+)
+_SHIFT = re.compile(r"([-+])\s*interval\s*(?:'\s*(\d+)\s*([a-z]*)\s*'|(\d+))\s*([a-z]*)", re.IGNORECASE)
+
+
+def checked_sql(sql: str, tables: Collection[str]) -> str:
+    """The query as Polars runs it.
+
+    Arguments:
+        sql: What was asked.
+        tables: The names of the tables that it may speak of.
+
+    Raises:
+        ArgumentError: It is no single SELECT over these tables, or could be read as something else.
+    """
+    import sqlglot
+    from sqlglot import expressions as exp
+    from sqlglot.errors import SqlglotError
+
+    if len(sql) > _LONGEST:
+        raise ArgumentError(f"sql: {len(sql)} characters are more than the {_LONGEST} that are taken")
+    outside = re.sub(r"'(?:[^']|'')*'", "''", sql)
+    if "--" in outside or "/*" in outside or "#" in outside or "$$" in outside or "\0" in sql:
+        raise ArgumentError("sql: comments and dollar quotes are not taken; write the SELECT alone")
+    if _OPENS_FILES.search(sql):
+        raise ArgumentError(
+            "sql: no function opens files here; declare what you need in tables and select from its name"
+        )
+    try:
+        parsed = sqlglot.parse(sql)
+    except SqlglotError as error:
+        raise ArgumentError(f"sql: {str(error).splitlines()[0]}") from None
+    statements = [statement for statement in parsed if statement is not None]
+    if len(statements) != 1 or not isinstance(statements[0], (exp.Select, exp.SetOperation)):
+        raise ArgumentError(
+            "sql: expected exactly one SELECT, such as select extension, count(*) as n from h group by 1"
+        )
+    statement = statements[0]
+    bad = statement.find(exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lateral, exp.Values)
+    with_ = statement.args.get("with_") or statement.args.get("with")
+    if bad is not None and not isinstance(bad, exp.Query):
+        raise ArgumentError(f"sql: {type(bad).__name__.lower()} is not taken; only SELECT over the tables is")
+    if with_ is not None and with_.args.get("recursive"):
+        raise ArgumentError("sql: a recursive WITH is not taken")
+    known = {*tables, *(cte.alias for cte in statement.find_all(exp.CTE))}
+    for table in statement.find_all(exp.Table):
+        name = table.name
+        if not isinstance(table.this, exp.Identifier) or table.args.get("db") or table.args.get("catalog"):
+            raise ArgumentError(f"sql: {table.sql()[:80]} is no table; the tables are {', '.join(tables)}")
+        if name not in known:
+            raise ArgumentError(f"sql: {name!r} is no table; {nearest(name, known)}")
+    return _TIMES.sub(_in_utc, sql.strip().rstrip(";"))
+
+
+def _in_utc(found: re.Match[str]) -> str:
+    """Times are compared as text that Polars reads in the column's own zone: UTC."""
+    if found["string"]:
+        return found["string"]
+    if found["stamp"] or found["cast"]:
+        return found["stamp"] or found["cast"]
+    moment = dt.datetime.now(dt.timezone.utc)
+    for sign, count, inside, bare, after in _SHIFT.findall(found["shifts"]):
+        unit = (inside or after).lower().removesuffix("s")
+        if unit not in _UNITS:
+            raise ArgumentError(f"sql: an interval is of {', '.join(_UNITS)}, such as interval '30 days'")
+        seconds = int(count or bare) * _UNITS[unit]
+        moment += dt.timedelta(seconds=seconds if sign == "+" else -seconds)
+    return f"'{moment:%Y-%m-%d %H:%M:%S.%f}'"
