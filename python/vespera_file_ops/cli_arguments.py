@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_index(
         commands.add_parser("index", help="a retrieval index of folders, kept true at the price of what changed")
     )
-    _add_serve(commands.add_parser("serve", help="a Model Context Protocol server for agents, over stdin and stdout"))
+    _add_serve(commands.add_parser("serve", help="a Model Context Protocol server for agents"))
     return parser
 
 
@@ -135,6 +135,8 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-bytes", type=int, default=20_000, help="text in one answer (20000)")
     parser.add_argument("--time-limit", type=float, default=20.0, help="seconds for one call (20)")
+    parser.add_argument("--http", metavar="HOST:PORT", help="serve streamable HTTP there, under /mcp, instead of stdio")
+    parser.add_argument("--token-file", metavar="FILE", help="requests must carry the token that this file holds")
     parser.add_argument("--concurrency", type=int, default=8, help="calls that are worked on at once (8)")
     parser.set_defaults(output=None)
 

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from .errors import ArgumentError
+from .files import read_file_string
 
 if TYPE_CHECKING:
     import argparse
@@ -25,8 +26,14 @@ def run(given: argparse.Namespace) -> int:
         time_limit=given.time_limit,
         concurrency=given.concurrency,
     )
-    serve(settings)
+    serve(settings, http=given.http, token=_token(given.token_file))
     return 0
+
+
+def _token(path: str | None) -> str | None:
+    if path is None:
+        return None
+    return read_file_string(path).strip()
 
 
 def _roots(given: list[str]) -> dict[str, str]:

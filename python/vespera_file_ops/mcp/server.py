@@ -36,6 +36,10 @@ _INSTRUCTIONS = (
 )
 
 
+# How often a long call tells that it is at work.
+_PROGRESS_SECONDS = 0.5
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a server gives access to, and how much of it at once.
@@ -83,7 +87,7 @@ def build_server(settings: Settings) -> Server[Any]:
         return types.ListToolsResult(tools=[_declared(tool) for tool in offered])
 
     async def call_tool(
-        _context: ServerRequestContext[Any], params: types.CallToolRequestParams
+        context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
         if not workers:
             # A limiter belongs to the loop that runs.
@@ -91,11 +95,15 @@ def build_server(settings: Settings) -> Server[Any]:
         cancel = _core.CancelToken()
         call = Call(places, cancel, settings.time_limit, settings.max_bytes)
         work = partial(_answered, tools, call, params.name, params.arguments or {})
-        try:
-            answer = await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=workers[0])
-        except anyio.get_cancelled_exc_class():
-            cancel.cancel()
-            raise
+        async with anyio.create_task_group() as group:
+            group.start_soon(_tell_progress, context, params.name, settings.time_limit)
+            try:
+                answer = await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=workers[0])
+            except anyio.get_cancelled_exc_class():
+                cancel.cancel()
+                raise
+            finally:
+                group.cancel_scope.cancel()
         content: list[types.ContentBlock] = [types.TextContent(type="text", text=answer.text)]
         return types.CallToolResult(content=content, structured_content=answer.data or None, is_error=answer.is_error)
 
@@ -108,20 +116,41 @@ def build_server(settings: Settings) -> Server[Any]:
     )
 
 
-def serve(settings: Settings) -> None:
-    """Serve over standard input and output, until the client goes away.
+def serve(settings: Settings, *, http: str | None = None, token: str | None = None) -> None:
+    """Serve over standard input and output, until the client goes away; or over HTTP, until the process is stopped.
+
+    Arguments:
+        settings: What is served.
+        http: `HOST:PORT` to serve streamable HTTP at instead, under `/mcp`.
+        token: What each HTTP request must carry as `Authorization: Bearer TOKEN`; needed where others reach the host.
 
     Raises:
-        PathNotFoundError, AccessDeniedError, FileSystemError: A root cannot be opened.
+        PathNotFoundError, AccessDeniedError, FileSystemError: A root cannot be opened, or the address not be bound.
         ArgumentError: A setting cannot be used.
     """
     server = build_server(settings)
+    if http is not None:
+        from .http import serve_http
+
+        serve_http(server, http, token)
+        return
 
     async def run() -> None:
         async with stdio_server() as (reading_end, writing_end):
             await server.run(reading_end, writing_end, server.create_initialization_options())
 
     anyio.run(run)
+
+
+async def _tell_progress(context: ServerRequestContext[Any], name: str, time_limit: float) -> None:
+    """Tell a client that asked for it how long a call has taken, of how long it may take."""
+    begun = anyio.current_time()
+    while True:
+        await anyio.sleep(_PROGRESS_SECONDS)
+        passed = round(anyio.current_time() - begun, 1)
+        await context.session.report_progress(
+            passed, time_limit, f"{name}: {passed:g} of at most {time_limit:g} seconds"
+        )
 
 
 def _declared(tool: Tool) -> types.Tool:
