@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .. import _core
 from ..errors import ArgumentError
+from ..paths import encode_path
 
 __all__ = ["DENIED", "Place", "Places"]
 
@@ -65,10 +66,9 @@ class Places:
         """Where the path `text` lies, which is the value of `argument`.
 
         Raises:
-            ArgumentError: It names no root, or something that is denied.
+            ArgumentError: It is no path, names no root, or something that is denied.
         """
-        if not text or "\0" in text:
-            raise ArgumentError(f'{argument}: an empty path names nothing; "." is the whole root')
+        encode_path(argument, text)
         place = self._absolute(text) if text.startswith("/") else self._relative(argument, text)
         self.ensure_allowed(argument, place)
         return place

@@ -74,6 +74,9 @@ def _content(call: Call, place: Place, given: dict[str, Any], most: int) -> dict
     by_byte = "start_byte" in given or "end_byte" in given
     if by_byte and ("start_line" in given or "end_line" in given):
         raise ArgumentError("start_byte: a range is one of lines or of bytes, not both")
+    for name, first, last in (("end_line", "start_line", "end_line"), ("end_byte", "start_byte", "end_byte")):
+        if last in given and given[last] < given.get(first, 0):
+            raise ArgumentError(f"{name}: {given[last]} lies before {first}, which is {given[first]}")
     if size > _MOST_BYTES:
         raise LimitError(
             f"{size} bytes are more than the {_MOST_BYTES >> 20} MiB that can be read here; "
@@ -95,12 +98,16 @@ def _content(call: Call, place: Place, given: dict[str, Any], most: int) -> dict
     call.places.ensure_allowed("path", place)
     one: dict[str, Any] = {"path": call.places.shown(place, place.path), "size": size, "blake3": blake3}
     if text is None:
-        start, end = given.get("start_byte", 0), min(given.get("end_byte", len(raw)), len(raw))
+        start, end = min(given.get("start_byte", 0), len(raw)), min(given.get("end_byte", len(raw)), len(raw))
         end = min(end, start + most)
         return {**one, "start_byte": start, "end_byte": end, "text": raw[start:end].decode("utf-8", "backslashreplace")}
     if "\0" in text:
         return one
-    return {**one, **_lines(text, given.get("start_line", 1), given.get("end_line"), most)}
+    start, end = given.get("start_line", 1), given.get("end_line")
+    lines = _lines(text, start, end, most)
+    if start > max(lines["lines"], 1):
+        raise ArgumentError(f"start_line: there is no line {start}; the file has {lines['lines']}", path=place.path)
+    return {**one, **lines}
 
 
 def _lines(text: str, start: int, end: int | None, most: int) -> dict[str, Any]:

@@ -24,6 +24,8 @@ _MOST_HITS = 10_000
 # Reasons for which a file was not searched to its end.
 _SKIPPED = ("too_large", "unreadable", "vanished", "changed", "limit", "not_reached", "binary")
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+# What a pattern costs on the worst of texts grows with its length, and is not heard of within a piece of a file.
+_PATTERN = {"type": "string", "maxLength": 2000}
 _FLAG = {"type": "boolean", "default": False}
 
 
@@ -119,7 +121,7 @@ TOOLS = [
         "files left out. output: hits (lines by file), files (paths), counts (hits a file, most first).",
         schema(
             ("pattern",),
-            pattern={"type": "string", "description": "a regular expression, or text with fixed_strings"},
+            pattern={**_PATTERN, "description": "a regular expression, or text with fixed_strings"},
             path={"type": "string", "default": ".", "description": "the file or folder to search, never a glob"},
             output={"enum": ["hits", "files", "counts"], "default": "hits", "description": "what a row is"},
             include={**_TEXTS, "description": "only files that match one of these globs"},
@@ -142,7 +144,7 @@ TOOLS = [
         schema(
             ("path",),
             path={"type": "string", "description": "the file or folder in question"},
-            pattern={"type": "string", "description": "the pattern of the search, for its hits"},
+            pattern={**_PATTERN, "description": "the pattern of the search, for its hits"},
         ),
         _explain,
     ),

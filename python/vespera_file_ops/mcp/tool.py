@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 
 from ..errors import ArgumentError, OutsideRootError, PathNotFoundError, VfoError
+from .answer import cut
 
 if TYPE_CHECKING:
     from .. import _core
@@ -20,6 +21,7 @@ __all__ = ["Call", "Tool", "error_text", "nearest", "schema"]
 
 # A message about an argument shows so much of its value.
 _SHOWN = 80
+_LONGEST_ERROR = 2000
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,13 @@ def nearest(name: str, names: Collection[str]) -> str:
 def error_text(error: VfoError, path: object) -> str:
     """What a model is told of an error of this path. What lies outside is told in the words of what does not exist."""
     if isinstance(error, (PathNotFoundError, OutsideRootError)):
-        return f"{path}: no such file or folder; list_directory shows what is there"
-    return str(error)
+        return f"{cut(str(path))}: no such file or folder; list_directory shows what is there"
+    said = str(error)
+    if len(said) <= _LONGEST_ERROR:
+        return said
+    # Some repeat what their caller gave, and say what is wrong with it before or behind.
+    half = _LONGEST_ERROR // 2
+    return f"{said[:half]} [{len(said) - 2 * half} characters] {said[-half:]}"
 
 
 def schema(required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def _write_file(call: Call, given: dict[str, Any]) -> Answer:
 def _edit_file(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
     shown = call.places.shown(place, place.path)
-    frame = pl.concat([_edits(call, place, edit) for edit in given["edits"]])
+    text = read_file_string(place.source, errors="replace", within=place.root, cancel=call.cancel)
+    is_crlf = "\n" in text and text.count("\n") == text.count("\r\n")
+    frame = pl.concat([_edits(call, place, edit, is_crlf=is_crlf) for edit in given["edits"]])
     expected = given.get("expected_blake3")
     if expected is not None:
         frame = frame.with_columns(expected_blake3=pl.lit(expected))
@@ -64,11 +66,12 @@ def _edit_file(call: Call, given: dict[str, Any]) -> Answer:
     return _told(call, shown, f"{word}, {frame.height} edits", done["blake3"], planned["diff"])
 
 
-def _edits(call: Call, place: Place, edit: dict[str, Any]) -> pl.DataFrame:
+def _edits(call: Call, place: Place, edit: dict[str, Any], *, is_crlf: bool) -> pl.DataFrame:
     """Where the text stands, in bytes of the raw file: its encoding and line ends stay."""
-    old, new = edit["old_text"], edit["new_text"]
-    spellings = ((old, new), (old.replace("\n", "\r\n"), new.replace("\n", "\r\n")))
-    for spelling in spellings:
+    # Models read and write lines that end in a newline alone.
+    given = (edit["old_text"], edit["new_text"])
+    as_crlf = tuple(text.replace("\r\n", "\n").replace("\n", "\r\n") for text in given)
+    for spelling in (as_crlf,) if is_crlf else (given, as_crlf):
         hits = search_text(
             spelling[0], place.source, fixed_strings=True, multiline=True, binary="search", within=place.root,
             cancel=call.cancel,
@@ -77,7 +80,7 @@ def _edits(call: Call, place: Place, edit: dict[str, Any]) -> pl.DataFrame:
             break
     if hits.height != 1 and not (hits.height and edit.get("all", False)):
         found = "is not there" if not hits.height else f"stands there {hits.height} times: name more of it, or set all"
-        raise ArgumentError(f"edits: {old[:80]!r} {found}; nothing was written", path=place.path)
+        raise ArgumentError(f"edits: {given[0][:80]!r} {found}; nothing was written", path=place.path)
     # What was looked at is what is edited: the search names the file's size and time as it was.
     kept = hits.select("path", "start_byte", "end_byte", "size", "modified", "matched")
     return kept.with_columns(path=pl.lit(place.path), replacement=pl.lit(spelling[1]))
