@@ -181,7 +181,9 @@ def test_a_flipped_link_leads_nowhere(root: Path) -> None:
         stop.set()
         thread.join()
     outside = (root.parent / "outside/secret.txt").read_text()
-    assert any("inside" in text for text in answers)
+    os.symlink("target.txt", root / "next")
+    os.replace(root / "next", root / "flipping")
+    assert call(server_of(root), "read_file", path="flipping")[1]["files"][0]["text"] == "inside\n"
     assert not any(f"'text': '{outside}" in text for text in answers)
 
 
