@@ -207,3 +207,40 @@ def test_a_root_that_cannot_be_one_is_refused_at_the_start(root: Path) -> None:
             build_server(Settings(roots))
     with pytest.raises(ArgumentError, match="max_bytes"):
         build_server(Settings({"a": str(root)}, max_bytes=0))
+
+
+@pytest.mark.parametrize("exclude", ["!.env", ["!*"], ["!**/.env", "!.git", "!.git/**"], []])
+def test_no_exclusion_and_no_case_brings_a_denied_name_back(root: Path, exclude: str | list[str]) -> None:
+    make_tree(root, {"folder/Server.PEM": SECRET.encode(), "folder/.ENV": SECRET.encode()})
+    server, walk = server_of(root), {"include_hidden": True, "respect_ignore": False}
+    for output in ("hits", "counts"):
+        data = call(server, "search_files", pattern=SECRET, exclude=exclude, output=output, **walk)[1]
+        assert data["rows"] == []
+    told = {"h": {"hits": {"pattern": SECRET, "exclude": exclude, **walk}}}
+    assert call(server, "query", tables=told, sql="select path from h")[1]["rows"] == []
+    for name, arguments in (("glob_files", {"patterns": "*", **walk}), ("list_directory", {"path": "folder"})):
+        assert not {"PEM", "ENV"} & {row[0].rpartition(".")[2] for row in call(server, name, **arguments)[1]["rows"]}
+
+
+def test_a_name_that_a_denied_glob_has_can_be_allowed_for_walks_too(root: Path) -> None:
+    (root / ".env.example").write_text(SECRET)
+    server, walk = server_of(root, allowed=(".env.example",)), {"include_hidden": True, "respect_ignore": False}
+    assert [row[0] for row in call(server, "search_files", pattern=SECRET, **walk)[1]["rows"]] == [".env.example"]
+    assert ".env.example" in [row[0] for row in call(server, "list_directory")[1]["rows"]]
+
+
+def test_a_link_outside_that_leads_back_is_not_told_apart(root: Path) -> None:
+    (root.parent / "outside/back").symlink_to("../root/.env")
+    (root.parent / "outside/gone").symlink_to("../root/.env.gone")
+    server = server_of(root)
+    for path in (
+        "../outside/back",
+        "../outside/gone",
+        "../root/harmless",
+        "link/back",
+        str(root.parent / "outside/back"),
+    ):
+        for name, arguments in arguments_with(path):
+            absent = {key: eval(repr(value).replace(path, path + "-absent")) for key, value in arguments.items()}
+            there = said(server, name, arguments)[0].replace(path, "")
+            assert there == said(server, name, absent)[0].replace(path + "-absent", ""), (name, path)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from .. import _core
-from ..errors import ArgumentError
+from ..errors import ArgumentError, OutsideRootError, VfoError
+from ..listing import get_file_info
 from ..paths import encode_path
 
 __all__ = ["DENIED", "Place", "Places"]
@@ -56,11 +57,17 @@ class Places:
         allowed = tuple(allowed)
         self.denied = tuple(glob for glob in DENIED if glob not in allowed)
         self._allowed = allowed
+        again = (f"!{_any_case(glob)}" for glob in allowed if glob not in DENIED)
+        self._walked = (*map(_any_case, self.denied), *again)
 
     @property
     def only(self) -> str | None:
         """The name of the one root, if there is one."""
         return next(iter(self.roots)) if len(self.roots) == 1 else None
+
+    def exclude(self, given: str | Iterable[str] = ()) -> list[str]:
+        """What a walk leaves out: what was asked for, and what is denied; the last has the last word."""
+        return [*([given] if isinstance(given, str) else given), *self._walked]
 
     def find(self, argument: str, text: str) -> Place:
         """Where the path `text` lies, which is the value of `argument`.
@@ -95,6 +102,9 @@ class Places:
         below = real[len(top) :] if real == top or real.startswith(top.rstrip("/") + "/") else ""
         for name in [*place.path.split("/"), *below.split("/")]:
             if self._is_denied(name):
+                if self._is_outside(place):
+                    # To say that something out there leads back here would tell that it is there.
+                    return
                 raise ArgumentError(
                     f"{argument}: {name!r} is denied by this server, because it may hold secrets; "
                     f"whoever starts it can allow it: --allow {name}"
@@ -105,6 +115,15 @@ class Places:
         if any(fnmatch.fnmatchcase(folded, glob.casefold()) for glob in self._allowed):
             return False
         return any(fnmatch.fnmatchcase(folded, glob) for glob in self.denied)
+
+    def _is_outside(self, place: Place) -> bool:
+        try:
+            get_file_info(place.source, within=place.root, follow_symlinks=True)
+        except OutsideRootError:
+            return True
+        except VfoError:
+            pass
+        return False
 
     def _relative(self, argument: str, text: str) -> Place:
         if self.only is not None:
@@ -123,3 +142,8 @@ class Places:
         # The first root refuses it, in the same words as what does not exist.
         name, root = next(iter(self.roots.items()))
         return Place(name, root, text)
+
+
+def _any_case(glob: str) -> str:
+    """The glob for names in any case, as `Places.find` compares them."""
+    return "".join(f"[{char.lower()}{char.upper()}]" if char.isascii() and char.isalpha() else char for char in glob)

@@ -79,14 +79,15 @@ def _declared(call: Call, name: str, told: dict[str, Any]) -> dict[str, Any]:
         raise ArgumentError(f"tables: {name}: path is a text")
     place = call.places.find("tables", path)
     exclude = options.get("exclude", [])
-    exclude = [*call.places.denied, *([exclude] if isinstance(exclude, str) else exclude)]
+    if not isinstance(exclude, (str, list)):
+        raise ArgumentError(f"tables: {name}: exclude is a glob or a list of globs")
     rest = {option: value for option, value in options.items() if option != "path"}
     return {
         "kind": kind,
         "root": place.root.path,
         "source": place.path,
         "prefix": "" if call.places.only else f"{place.name}/",
-        "options": {**rest, "exclude": exclude},
+        "options": {**rest, "exclude": call.places.exclude(exclude)},
     }
 
 

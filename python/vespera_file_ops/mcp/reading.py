@@ -143,7 +143,7 @@ def _entries(rows: pl.DataFrame, call: Call, place: Place) -> pl.DataFrame:
 def _glob_files(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
     rows = glob_files(
-        place.source, given["patterns"], exclude=list(call.places.denied), include_hidden=given["include_hidden"],
+        place.source, given["patterns"], exclude=call.places.exclude(), include_hidden=given["include_hidden"],
         respect_ignore=given["respect_ignore"], within=place.root, cancel=call.cancel, time_limit=call.time_limit,
     )  # fmt: skip
     failed = rows.filter(pl.col("error").is_not_null())
@@ -165,7 +165,7 @@ def _by_folder(rows: pl.DataFrame) -> Iterator[str]:
 
 def _list_directory(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
-    rows = list_directory(place.source, exclude=list(call.places.denied), within=place.root, cancel=call.cancel)
+    rows = list_directory(place.source, exclude=call.places.exclude(), within=place.root, cancel=call.cancel)
     rows = rows.select("name", "kind", "size", "modified", "error")
     count, rows = rows.height, rows.head(given["limit"])
     return table(rows, _listed, max_bytes=call.max_bytes, row_count=count)

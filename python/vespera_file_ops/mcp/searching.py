@@ -34,8 +34,7 @@ def _search_files(call: Call, given: dict[str, Any]) -> Answer:
     names = ("include", "types", "fixed_strings", "ignore_case", "whole_word", "multiline", "include_hidden",
              "respect_ignore")  # fmt: skip
     options: dict[str, Any] = {name: given[name] for name in names if name in given}
-    exclude = given.get("exclude", [])
-    options["exclude"] = [*call.places.denied, *([exclude] if isinstance(exclude, str) else exclude)]
+    options["exclude"] = call.places.exclude(given.get("exclude", ()))
     options |= {"within": place.root, "cancel": call.cancel, "time_limit": call.time_limit}
     hint = _GLOB_HINT if _is_like_a_glob(given["pattern"]) else None
     try:
