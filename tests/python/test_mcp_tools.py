@@ -275,3 +275,41 @@ def test_a_call_that_is_cancelled_stops_its_workers(tmp_path: Path) -> None:
         return time.process_time() - begun
 
     assert with_client(server_of(tmp_path), work) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("before", "old", "new", "after"),
+    [
+        (b"a\r\nb\r\n", "b", "b\nc", b"a\r\nb\r\nc\r\n"),
+        (b"a\nb\n", "b", "b\nc", b"a\nb\nc\n"),
+        (b"a", "a", "b\nc", b"b\nc"),
+        (b"a\r\nb\r\n", "\nb", "", b"a\r\n"),
+        (b"a\nb\na\r\nb\r\n", "a\nb", "x\ny", b"x\ny\nx\r\ny\r\n"),
+        (b"a\r\nb\r\n", "a\r\nb", "x\ny", b"x\ny\r\n"),
+        (b"x\rabc\r\n", "\r\n", "\n", b"x\rabc\n"),
+        (b"f(a)[1]{2} #&~-^$|.*+?\\\r\n\tz <w>\r\n", "f(a)[1]{2} #&~-^$|.*+?\\\n\tz <w>", "1", b"1\r\n"),
+        ("\ufeffa\r\né\r\n".encode("utf-16-le"), "é", "é\nc", "\ufeffa\r\né\r\nc\r\n".encode("utf-16-le")),
+        (b"\xef\xbb\xbf\xffa\r\nb\xff\r\n", "a\nb", "c", b"\xef\xbb\xbf\xffc\xff\r\n"),
+    ],
+)
+def test_an_edit_keeps_whole_line_ends(demo: Path, before: bytes, old: str, new: str, after: bytes) -> None:
+    make_tree(demo, {"e.txt": before})
+    call(server_of(demo), "edit_file", path="e.txt", edits=[{"old_text": old, "new_text": new, "all": True}])
+    assert (demo / "e.txt").read_bytes() == after
+
+
+def test_a_mixed_line_end_is_counted_in_both_spellings(demo: Path) -> None:
+    make_tree(demo, {"e.txt": b"a\nb\na\r\nb\r\n"})
+    edits = [{"old_text": "a\nb", "new_text": "x"}]
+    assert "2 times" in refused(server_of(demo), "edit_file", path="e.txt", edits=edits)
+
+
+@pytest.mark.parametrize("path", ["absent/new.txt", "absent.txt/", "readme.md/", "../x", "readme.md/x"])
+def test_a_dry_write_is_refused_where_the_write_is(demo: Path, path: str) -> None:
+    make_tree(demo, {"readme.md": b"x\n"})
+    server = server_of(demo)
+    assert refused(server, "write_file", path=path, content="x", dry_run=True)
+    assert refused(server, "write_file", path=path, content="x")
+    expected = {"path": "new.txt", "content": "x", "expected_blake3": "0" * 64}
+    assert "not exist" in refused(server, "write_file", dry_run=True, **expected)
+    assert "not exist" in refused(server, "write_file", **expected)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from typing import Any
 
 import polars as pl
@@ -10,6 +12,7 @@ import polars as pl
 from ..bulk import apply_edits
 from ..errors import ArgumentError, ConflictError, FileSystemError, PathNotFoundError
 from ..files import compute_file_hash, read_file_string
+from ..listing import list_directory
 from ..searches import search_text
 from ..writes import write_file_atomic
 from .answer import Answer
@@ -30,12 +33,18 @@ def _write_file(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
     shown = call.places.shown(place, place.path)
     expected = given.get("expected_blake3")
+    if place.path.endswith("/"):
+        raise ArgumentError("path: it names a folder; to write a file in it, add the file's name", path=place.path)
     if given["dry_run"]:
         try:
             if expected is not None and compute_file_hash(place.source, within=place.root) != expected:
                 raise ConflictError("the file has changed since it was read; read it again", path=place.path)
             before = read_file_string(place.source, errors="replace", within=place.root, cancel=call.cancel)
         except PathNotFoundError:
+            if expected is not None:
+                raise ConflictError("the file does not exist; nothing would be written", path=place.path) from None
+            # Without its folder the file cannot be made; the same is said of a folder that is none.
+            list_directory(os.fsencode(os.path.dirname(place.path) or "."), within=place.root, cancel=call.cancel)
             before = ""
         lines = (before.splitlines(keepends=True), given["content"].splitlines(keepends=True))
         diff = "".join(difflib.unified_diff(*lines, shown, shown))
@@ -47,9 +56,7 @@ def _write_file(call: Call, given: dict[str, Any]) -> Answer:
 def _edit_file(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
     shown = call.places.shown(place, place.path)
-    text = read_file_string(place.source, errors="replace", within=place.root, cancel=call.cancel)
-    is_crlf = "\n" in text and text.count("\n") == text.count("\r\n")
-    frame = pl.concat([_edits(call, place, edit, is_crlf=is_crlf) for edit in given["edits"]])
+    frame = pl.concat([_edits(call, place, edit) for edit in given["edits"]])
     expected = given.get("expected_blake3")
     if expected is not None:
         frame = frame.with_columns(expected_blake3=pl.lit(expected))
@@ -66,24 +73,36 @@ def _edit_file(call: Call, given: dict[str, Any]) -> Answer:
     return _told(call, shown, f"{word}, {frame.height} edits", done["blake3"], planned["diff"])
 
 
-def _edits(call: Call, place: Place, edit: dict[str, Any], *, is_crlf: bool) -> pl.DataFrame:
+def _edits(call: Call, place: Place, edit: dict[str, Any]) -> pl.DataFrame:
     """Where the text stands, in bytes of the raw file: its encoding and line ends stay."""
-    # Models read and write lines that end in a newline alone.
-    given = (edit["old_text"], edit["new_text"])
-    as_crlf = tuple(text.replace("\r\n", "\n").replace("\n", "\r\n") for text in given)
-    for spelling in (as_crlf,) if is_crlf else (given, as_crlf):
-        hits = search_text(
-            spelling[0], place.source, fixed_strings=True, multiline=True, binary="search", within=place.root,
-            cancel=call.cancel,
-        )  # fmt: skip
-        if hits.height:
-            break
+    old, new = edit["old_text"], edit["new_text"]
+    # A line end in the text is either of the file's two, taken whole; one that is spelled out is itself.
+    any_end = "\n" in old and "\r" not in old
+    where: dict[str, Any] = {"multiline": True, "binary": "search", "within": place.root, "cancel": call.cancel}
+    pattern = "\r?\n".join(map(_escaped, old.split("\n"))) if any_end else old
+    hits = search_text(pattern, place.source, fixed_strings=not any_end, **where)
     if hits.height != 1 and not (hits.height and edit.get("all", False)):
         found = "is not there" if not hits.height else f"stands there {hits.height} times: name more of it, or set all"
-        raise ArgumentError(f"edits: {given[0][:80]!r} {found}; nothing was written", path=place.path)
+        raise ArgumentError(f"edits: {old[:80]!r} {found}; nothing was written", path=place.path)
     # What was looked at is what is edited: the search names the file's size and time as it was.
     kept = hits.select("path", "start_byte", "end_byte", "size", "modified", "matched")
-    return kept.with_columns(path=pl.lit(place.path), replacement=pl.lit(spelling[1]))
+    texts = [new] * hits.height
+    if "\n" in new and "\r" not in new and "\r" not in old:
+        with_return = [_has_return(text) for text in hits["matched"]]
+        if not any_end:
+            # The text lies within a line: the file's first line end is the one.
+            first = search_text("\r?\n", place.source, max_hits_per_file=1, **where)["matched"]
+            with_return = [first.len() > 0 and _has_return(first[0])] * hits.height
+        texts = [new.replace("\n", "\r\n") if has else new for has in with_return]
+    return kept.with_columns(path=pl.lit(place.path), replacement=pl.Series(texts, dtype=pl.String))
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[\\.+*?()|\[\]{}^$#&~-]", r"\\\g<0>", text)
+
+
+def _has_return(text: str | None) -> bool:
+    return "\r\n" in (text or "")
 
 
 def _told(call: Call, path: str, status: str, blake3: str | None, diff: str | None) -> Answer:
