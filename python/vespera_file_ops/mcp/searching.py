@@ -52,7 +52,8 @@ def _hits(call: Call, given: dict[str, Any], place: Place, options: dict[str, An
     found = search(given["pattern"], place.source, max_hits=_MOST_HITS, context=given["context"], **options)
     skipped = {status: int(found.summary[status]) for status in _SKIPPED if found.summary.get(status)}
     at_least = found.hits.height >= _MOST_HITS or "not_reached" in skipped
-    hits = found.hits
+    # A row is a line, however often it matches.
+    hits = found.hits.unique(["path", "line_number"], keep="first", maintain_order=True)
     paths = [call.places.shown(place, path) for path in hits["path"].to_list()]
     hits = hits.with_columns(path=pl.Series(paths, dtype=pl.String))
     around = ["before", "after"] if given["context"] else []
