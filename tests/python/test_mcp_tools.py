@@ -13,7 +13,8 @@ import pytest
 from mcp import Client
 
 import vespera_file_ops as vfo
-from vespera_file_ops.mcp import Settings, build_server
+from vespera_file_ops.errors import ArgumentError
+from vespera_file_ops.mcp import Settings, build_server, reading, writing
 
 from conftest import make_tree
 from mcp_tools import call, refused, server_of, stdio_of, with_client
@@ -313,3 +314,61 @@ def test_a_dry_write_is_refused_where_the_write_is(demo: Path, path: str) -> Non
     expected = {"path": "new.txt", "content": "x", "expected_blake3": "0" * 64}
     assert "not exist" in refused(server, "write_file", dry_run=True, **expected)
     assert "not exist" in refused(server, "write_file", **expected)
+
+
+def test_no_argument_makes_a_defect_of_the_server(demo: Path) -> None:
+    make_tree(demo, {"a.txt": b"hit\n" * 9})
+    server = server_of(demo)
+    assert len(call(server, "search_files", pattern="hit", path="a.txt", limit=2.0, context=1.0)[1]["rows"]) == 2
+    assert call(server, "read_file", path="a.txt", start_line=9.0)[1]["files"][0]["text"] == "hit\n"
+    beyond = call(server, "read_file", path="a.txt", start_byte=99)[1]["files"][0]
+    assert (beyond["start_byte"], beyond["end_byte"], beyond["text"]) == (36, 36, "")
+
+
+@pytest.mark.parametrize("name", ["read_file", "get_file_info", "write_file", "edit_file", "no_tool"])
+def test_an_error_does_not_repeat_megabytes(demo: Path, name: str) -> None:
+    huge = "x" * 1_000_000
+    more: dict[str, Any] = {"content": ""} if name == "write_file" else {}
+    if name == "edit_file":
+        more = {"edits": [{"old_text": "a", "new_text": "b"}]}
+    assert len(refused(server_of(demo), name + huge * (name == "no_tool"), path=huge, **more)) < 3000
+    assert len(refused(server_of(demo), name, path="app.py", **{huge: 1})) < 3000
+    assert len(refused(server_of(demo), "search_files", pattern="(" * 1_000_000)) < 3000
+    text, data = call(server_of(demo), "get_file_info", path=[huge, huge])
+    assert len(text) + len(json.dumps(data)) < 5000
+    assert len(refused(server_of(demo), "read_file", path=[huge, huge])) < 5000
+
+
+def test_data_is_as_small_as_text(demo: Path) -> None:
+    make_tree(demo, {"long.txt": (b"h" * 390 + b"\n") * 200, "raw.bin": b"\xff" * 100_000})
+    for name, given in (
+        ("search_files", {"pattern": "^h", "path": "long.txt", "context": 20}),
+        ("read_file", {"path": "raw.bin", "start_byte": 0}),
+    ):
+        text, data = call(server_of(demo), name, **given)
+        assert max(len(text.encode()), len(json.dumps(data, ensure_ascii=False).encode())) < 26_000, name
+
+
+def test_a_cut_line_says_how_to_go_on(demo: Path) -> None:
+    make_tree(demo, {"one.txt": b"x" * 30_000 + b"\nsecond\n"})
+    text, data = call(server_of(demo), "read_file", path="one.txt")
+    assert data["files"][0]["cut_in_line"] == 1
+    assert "start_byte" in text.splitlines()[0]
+
+
+def test_a_row_of_hits_is_a_line(demo: Path) -> None:
+    make_tree(demo, {"twice.txt": b"foo foo\nbar\nfoo foo foo\n"})
+    text, data = call(server_of(demo), "search_files", pattern="foo", path="twice.txt")
+    assert data["rows"] == [["twice.txt", 1, "foo foo"], ["twice.txt", 3, "foo foo foo"]]
+    assert (data["row_count"], text.count("1: ")) == (2, 1)
+
+
+def test_a_lone_surrogate_is_no_argument(demo: Path) -> None:
+    edits = {"edits": [{"old_text": "a", "new_text": "\ud800"}]}
+    tool = {tool.name: tool for tool in (*reading.TOOLS, *writing.TOOLS)}
+    for name, given in (("read_file", {}), ("edit_file", edits)):
+        for path in ("\ud800", "app\udcff.py"):
+            with pytest.raises(ArgumentError, match="surrogate"):
+                tool[name].checked({"path": path, **given})
+    with pytest.raises(ArgumentError, match="surrogate"):
+        tool["edit_file"].checked({"path": "app.py", **edits})

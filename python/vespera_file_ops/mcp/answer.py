@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,19 +46,24 @@ def table(
     Arguments:
         rows: The rows, of which the first are shown.
         text_of: One piece of text for each row; joined, they are the text.
-        max_bytes: How much text there may be; the columns and rows are those of the same rows.
+        max_bytes: How much text there may be, and how much JSON of rows.
         row_count: How many rows there are, if not all are given.
         at_least: There may be more than `row_count`.
         skipped: What was not looked at, by reason.
         notes: What else is to be said.
     """
     pieces: list[str] = []
-    used = 0
-    for piece in text_of(rows):
+    values: list[list[Any]] = []
+    used = used_by_values = 0
+    for piece, row in zip(text_of(rows), rows.iter_rows(), strict=True):
+        value = [plain(item) for item in row]
         used += len(piece.encode())
-        if used > max_bytes and pieces:
+        # Rows may repeat what the text says once.
+        used_by_values += len(json.dumps(value, ensure_ascii=False).encode())
+        if max(used, used_by_values) > max_bytes and pieces:
             break
         pieces.append(piece)
+        values.append(value)
     shown = rows.head(len(pieces))
     count = rows.height if row_count is None else row_count
     truncated = shown.height < count or at_least
@@ -69,7 +75,7 @@ def table(
     text = "".join(pieces) + "\n".join([f"({said})", *notes])
     data: dict[str, Any] = {
         "columns": shown.columns,
-        "rows": [[plain(value) for value in row] for row in shown.iter_rows()],
+        "rows": values,
         "row_count": count,
         "truncated": truncated,
     }

@@ -11,7 +11,7 @@ import polars as pl
 from ..errors import ArgumentError, ChangedError, LimitError, VfoError
 from ..files import compute_file_hash, read_file, read_file_string
 from ..listing import get_file_info, glob_files, list_directory
-from .answer import Answer, plain, table
+from .answer import Answer, cut, plain, table
 from .places import Place
 from .tool import Call, Tool, error_text, schema
 
@@ -49,7 +49,7 @@ def _read_file(call: Call, given: dict[str, Any]) -> Answer:
                 raise
             # The others are worth having.
             failed += 1
-            one = {"path": path, "error": error_text(error, path)}
+            one = {"path": cut(path), "error": error_text(error, path)}
         files.append(one)
         texts.append(f"== {_heading(one)}\n{one.get('text', '')}")
     text = "\n".join(piece.removesuffix("\n") for piece in texts)
@@ -65,6 +65,8 @@ def _heading(one: dict[str, Any]) -> str:
     if "lines" not in one:
         return f"{said}, binary; start_byte and end_byte show a part of it"
     shown = f", lines {one['start_line']}-{one['end_line']} of {one['lines']}"
+    if "cut_in_line" in one:
+        return f"{said}{shown}, cut in line {one['cut_in_line']}; start_byte and end_byte show the rest of it"
     return f"{said}{shown}{', cut; go on with start_line' if one['truncated'] else ''}"
 
 
@@ -100,7 +102,12 @@ def _content(call: Call, place: Place, given: dict[str, Any], most: int) -> dict
     if text is None:
         start, end = min(given.get("start_byte", 0), len(raw)), min(given.get("end_byte", len(raw)), len(raw))
         end = min(end, start + most)
-        return {**one, "start_byte": start, "end_byte": end, "text": raw[start:end].decode("utf-8", "backslashreplace")}
+        shown = raw[start:end].decode("utf-8", "backslashreplace")
+        if len(shown.encode()) > most:
+            # What is no text is shown as four characters a byte.
+            end = start + most // 4
+            shown = raw[start:end].decode("utf-8", "backslashreplace")
+        return {**one, "start_byte": start, "end_byte": end, "text": shown}
     if "\0" in text:
         return one
     start, end = given.get("start_line", 1), given.get("end_line")
@@ -126,11 +133,15 @@ def _lines(text: str, start: int, end: int | None, most: int) -> dict[str, Any]:
     if truncated and not shown:
         # A single line that is longer than the answer.
         shown = [wanted[0].encode()[:most].decode("utf-8", "ignore")]
+        return {**_range(lines, start, shown), "truncated": True, "cut_in_line": start}
+    return {**_range(lines, start, shown), "truncated": truncated}
+
+
+def _range(lines: list[str], start: int, shown: list[str]) -> dict[str, Any]:
     return {
         "start_line": start,
         "end_line": start + len(shown) - 1,
         "lines": len(lines),
-        "truncated": truncated,
         "text": "".join(f"{line}\n" for line in shown),
     }
 
@@ -198,7 +209,7 @@ def _get_file_info(call: Call, given: dict[str, Any]) -> Answer:
 
 def _described(rows: pl.DataFrame) -> Iterator[str]:
     for row in rows.iter_rows(named=True):
-        path = row.pop("path")
+        path = cut(row.pop("path"))
         told = ", ".join(f"{name} {plain(value)}" for name, value in row.items() if value is not None)
         yield f"{path}: {told}\n"
 

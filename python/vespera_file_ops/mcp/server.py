@@ -164,7 +164,7 @@ def _answered(tools: Mapping[str, Tool], call: Call, name: str, given: Mapping[s
     """What the tool answers; what is wrong with the call is an answer as well, which its model can read."""
     tool = tools.get(name)
     if tool is None:
-        return Answer(f"{name}: there is no such tool; there are {', '.join(tools)}", is_error=True)
+        return Answer(f"{name[:80]}: there is no such tool; there are {', '.join(tools)}", is_error=True)
     try:
         return tool.run(call, tool.checked(given))
     except VfoError as error:

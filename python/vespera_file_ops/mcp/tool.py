@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ __all__ = ["Call", "Tool", "error_text", "nearest", "schema"]
 
 # A message about an argument shows so much of its value.
 _SHOWN = 80
+# An error, which may repeat what it was given, is cut to so many characters.
 _LONGEST_ERROR = 2000
 
 
@@ -61,11 +63,15 @@ class Tool:
         properties: dict[str, dict[str, Any]] = self.arguments["properties"]
         for name in given:
             if name not in properties:
-                raise ArgumentError(f"{name}: {self.name} has no such argument; {nearest(name, properties)}")
+                raise ArgumentError(f"{name[:_SHOWN]}: {self.name} has no such argument; {nearest(name, properties)}")
         for name in self.arguments["required"]:
             if name not in given:
                 raise ArgumentError(f"{name}: {self.name} needs it: {properties[name]['description']}")
         for name, value in given.items():
+            try:
+                json.dumps(value, ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                raise ArgumentError(f"{name}: a lone surrogate is no text: {properties[name]['description']}") from None
             problem = jsonschema.exceptions.best_match(
                 jsonschema.Draft202012Validator(properties[name]).iter_errors(value)
             )
@@ -74,7 +80,11 @@ class Tool:
                 said = problem.message if len(problem.message) <= 2 * _SHOWN else f"{problem.validator}"
                 raise ArgumentError(f"{name}: {said} (got {shown}): {properties[name]['description']}")
         defaults = {name: told["default"] for name, told in properties.items() if "default" in told}
-        return {**defaults, **given}
+        # To JSON 2.0 is an integer.
+        return {
+            **defaults,
+            **{name: int(value) if isinstance(value, float) else value for name, value in given.items()},
+        }
 
 
 def nearest(name: str, names: Collection[str]) -> str:
