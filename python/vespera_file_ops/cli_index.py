@@ -7,6 +7,7 @@ failed. Loaded only for this command, because it needs Polars.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_LOWEST_PRIORITY = 19
 _SHOWN = {
     "sync": ("status", "files", "chunks", "embedded", "seconds"),
     "search": ("relative_path", "start_line", "end_line", "language", "score", "line"),
@@ -53,6 +55,9 @@ def _sync(given: argparse.Namespace, index: Index) -> tuple[pl.DataFrame, int]:
     for name in ("ordered", "time_limit", "absolute_paths"):
         if name in options:
             raise ArgumentError(f"{name}: a sync takes the whole tree, and knows its paths by itself")
+    if hasattr(os, "nice"):
+        # Whoever searches the index or adds to it meanwhile waits for an answer; a sync has time.
+        os.nice(_LOWEST_PRIORITY)
     report = index.sync(
         given.folder, name=given.name, chunk_size=given.chunk_size, overlap=given.overlap, encoding=given.encoding,
         max_removed=given.max_removed, dry_run=given.dry_run, rebuild=given.rebuild, wait=given.wait,

@@ -146,8 +146,10 @@ def test_no_path_leads_the_command_line_out(roots: Path, escape: str, capfd: pyt
 @pytest.mark.hazard(3)
 @pytest.mark.parametrize("escape", ESCAPES)
 def test_no_path_leads_the_index_of_the_command_line_out(
-    roots: Path, escape: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    roots: Path, escape: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The command lowers the priority of its process, which is that of the other tests.
+    monkeypatch.setattr(os, "nice", lambda _more: 0)
     index = tmp_path / "index"
     assert cli.main(["index", "sync", escape, "--index", str(index), "--within", str(roots)]) == 2
     told = capfd.readouterr()

@@ -203,9 +203,13 @@ class Store:
         artifacts = [artifact_id(source, key) for key in keys]
         self.rows().write(self.table, artifacts, pl.DataFrame())
 
-    def tidy(self) -> None:
+    def index_rows(self) -> None:
         """Keep the table quick to search."""
         self.rows().tidy(self.table)
+
+    def tidy(self) -> None:
+        """Keep the table quick to search, and the cache no larger than what it is for."""
+        self.index_rows()
         if self._cache is not None:
             with lance_errors(self.folder):
                 held = self.table.search().select(["text_blake3"]).limit(1 << 31).to_arrow()

@@ -39,6 +39,8 @@ _BATCH_FILES = 2_000
 _BATCH_BYTES = 32 << 20
 # How often the manifest of a long sync is saved.
 _SAVE_SECONDS = 10.0
+# Searches look through rows that are not indexed yet one by one: a long sync spends this share of its time on them.
+_INDEXING_SHARE = 0.1
 
 
 class Limits(NamedTuple):
@@ -77,7 +79,8 @@ class Sync:
         self.made: list[pl.DataFrame] = []
         self.gone: set[str] = set()
         self.failed: set[str] = set()
-        self.saved_at = time.monotonic()
+        self.saved_at = self.indexed_at = time.monotonic()
+        self.indexing_seconds = 0.0
 
     def __call__(self) -> pl.DataFrame:
         """Do it; returns the report."""
@@ -238,7 +241,7 @@ class Sync:
                 line = self.report[status]
                 line.add(part["relative_path"], chunks=int(part["chunks"].sum()), seconds=time.monotonic() - begun)
                 begun = time.monotonic()
-            self._save()
+            self._end_batch()
         return pl.concat(again)
 
     def _write(self, status: str, files: pl.DataFrame) -> None:
@@ -263,7 +266,7 @@ class Sync:
             failed = batch.filter(~pl.col("is_known"))
             self.report["unknown"].add(failed["relative_path"], errors=failed["error"])
             self.failed |= set(failed["key"])
-            self._save()
+            self._end_batch()
 
     def _as_walked(self, files: pl.DataFrame) -> pl.DataFrame:
         """The files under the paths that the walk gave them, which the chunker takes."""
@@ -277,7 +280,7 @@ class Sync:
             self.store.drop(self.source.id, batch["key"].to_list())
             self._forget(batch["key"])
             self.report["removed"].add(batch["relative_path"], seconds=time.monotonic() - begun)
-            self._save()
+            self._end_batch()
 
     # The manifest.
 
@@ -289,6 +292,14 @@ class Sync:
     def _forget(self, keys: pl.Series) -> None:
         self.gone |= set(keys)
         self.resolved |= set(keys)
+
+    def _end_batch(self) -> None:
+        self._save()
+        begun = time.monotonic()
+        if self.indexing_seconds <= _INDEXING_SHARE * (begun - self.indexed_at):
+            self.store.index_rows()
+            self.indexed_at = time.monotonic()
+            self.indexing_seconds = self.indexed_at - begun
 
     def _save(self, *, final: bool = False) -> None:
         """Save the manifest, at the end and now and then."""
