@@ -137,7 +137,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=float, default=20.0, help="seconds for one call (20)")
     parser.add_argument("--http", metavar="HOST:PORT", help="serve streamable HTTP there, under /mcp, instead of stdio")
     parser.add_argument("--token-file", metavar="FILE", help="requests must carry the token that this file holds")
-    parser.add_argument("--concurrency", type=int, default=8, help="calls that are worked on at once (8)")
+    parser.add_argument("--concurrency", type=int, default=32, help="calls that are worked on at once (32)")
     parser.set_defaults(output=None)
 
 

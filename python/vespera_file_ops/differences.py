@@ -142,9 +142,9 @@ def compare(
 _NOT_LISTED = "where it stood, not everything could be listed"
 
 
-def component_order() -> pl.Expr:
-    """The order of the files table, in which a folder stands before its contents."""
-    return pl.col("relative_path").str.replace_all("/", "\0", literal=True).cast(pl.Binary)
+def component_order(column: str = "relative_path") -> pl.Expr:
+    """The order of the files table, in which a folder stands before its contents, by this column of paths."""
+    return pl.col(column).str.replace_all("/", "\0", literal=True).cast(pl.Binary)
 
 
 def _rows(frame: pl.DataFrame, status: pl.Expr, *, old_path: str | None = None) -> pl.DataFrame:

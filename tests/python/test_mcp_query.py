@@ -177,7 +177,7 @@ def test_a_query_is_cut_and_counted(demo: Path) -> None:
     make_tree(demo, {f"many/{number}.txt": b"" for number in range(1000)})
     sql = "select path from f where extension = 'txt' order by path"
     text, data = call(server_of(demo), "query", tables=FILES, sql=sql)
-    assert (len(data["rows"]), data["row_count"], data["truncated"]) == (200, 1000, True)
+    assert (len(data["rows"]), data["row_count"], data["truncated"]) == (100, 1000, True)
     text, data = call(server_of(demo, max_bytes=500), "query", tables=FILES, sql=sql)
     assert len(text) < 700
     assert data["row_count"] == 1000

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-__all__ = ["Answer", "cut", "plain", "table"]
+from ..errors import ArgumentError
+
+__all__ = ["Answer", "by_row", "chosen", "cut", "nearest", "plain", "table"]
 
 # A single text in an answer is cut to so many characters.
 _LONGEST_TEXT = 400
@@ -37,9 +40,11 @@ def table(
     *,
     max_bytes: int,
     row_count: int | None = None,
+    shown_before: int = 0,
     at_least: bool = False,
     skipped: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
+    cursor: Callable[[int], tuple[str, str]] | None = None,
 ) -> Answer:
     """An answer of as many rows as fit, with their count and what was left out.
 
@@ -47,10 +52,12 @@ def table(
         rows: The rows, of which the first are shown.
         text_of: One piece of text for each row; joined, they are the text.
         max_bytes: How much text there may be, and how much JSON of rows.
-        row_count: How many rows there are, if not all are given.
+        row_count: How many rows there are on all pages, if not all are given.
+        shown_before: How many rows earlier pages have shown.
         at_least: There may be more than `row_count`.
         skipped: What was not looked at, by reason.
         notes: What else is to be said.
+        cursor: The cursor behind so many of these rows, and until when it holds.
     """
     pieces: list[str] = []
     values: list[list[Any]] = []
@@ -64,28 +71,50 @@ def table(
             break
         pieces.append(piece)
         values.append(value)
-    shown = rows.head(len(pieces))
     count = rows.height if row_count is None else row_count
-    truncated = shown.height < count or at_least
+    shown = shown_before + len(pieces)
+    data: dict[str, Any] = {
+        "columns": rows.columns, "rows": values, "row_count": count, "truncated": shown < count or at_least,
+    }  # fmt: skip
     said = f"{'at least ' if at_least else ''}{count} row{'' if count == 1 else 's'}"
-    if shown.height < count:
-        said += f", {shown.height} shown; narrow the question, or raise limit or max_bytes"
+    if shown_before and pieces:
+        said += f", {shown_before + 1} to {shown} shown"
+    elif shown < count:
+        said += f", {shown} shown"
+    if data["truncated"] and cursor is not None and pieces:
+        data["next_cursor"], data["cursor_expires"] = cursor(len(pieces))
+        said += f"; until {data['cursor_expires']} more with cursor {data['next_cursor']}"
+    elif shown < count:
+        said += "; narrow the question, or raise limit or max_bytes"
     if skipped:
         said += "; not searched: " + ", ".join(f"{files} {reason}" for reason, files in skipped.items())
-    text = "".join(pieces) + "\n".join([f"({said})", *notes])
-    data: dict[str, Any] = {
-        "columns": shown.columns,
-        "rows": values,
-        "row_count": count,
-        "truncated": truncated,
-    }
     if at_least:
         data["row_count_is"] = "at least"
     if skipped:
         data["skipped"] = dict(skipped)
     if notes:
         data["notes"] = list(notes)
-    return Answer(text, data)
+    return Answer("".join(pieces) + "\n".join([f"({said})", *notes]), data)
+
+
+def chosen(rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Some columns of a table.
+
+    Raises:
+        ArgumentError: There is no such column.
+    """
+    for name in columns:
+        if name not in rows.columns:
+            raise ArgumentError(f"columns: {cut(name, most=80)!r} is none; {nearest(name, rows.columns)}")
+    return rows.select(list(dict.fromkeys(columns)))
+
+
+def by_row(rows: pl.DataFrame) -> Iterator[str]:
+    """Rows as text for any columns: their names above, and a line for each."""
+    heading = " | ".join(rows.columns) + "\n"
+    for row in rows.iter_rows():
+        yield heading + " | ".join("" if value is None else str(plain(value)) for value in row) + "\n"
+        heading = ""
 
 
 def plain(value: Any) -> Any:
@@ -114,3 +143,9 @@ def cut(text: str, around: int = 0, most: int = _LONGEST_TEXT) -> str:
     before = f"[{start} characters] " if start else ""
     after = f" [{len(text) - end} more characters]" if end < len(text) else ""
     return f"{before}{text[start:end]}{after}"
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """What there is instead of a name that there is not."""
+    near = difflib.get_close_matches(name, names, 1, 0.5)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"

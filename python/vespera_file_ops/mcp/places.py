@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import polars as pl
+
 from .. import _core
 from ..errors import ArgumentError, OutsideRootError, VfoError
 from ..listing import get_file_info
@@ -90,6 +92,11 @@ class Places:
         if self.only is not None:
             return path
         return place.name if path in {"", "."} else f"{place.name}/{path}"
+
+    def spelled(self, rows: pl.DataFrame, place: Place) -> pl.DataFrame:
+        """Rows of a scan of this place, their paths as `shown` spells them."""
+        paths = [self.shown(place, path) for path in rows["path"].to_list()]
+        return rows.with_columns(path=pl.Series(paths, dtype=pl.String))
 
     def ensure_allowed(self, argument: str, place: Place) -> None:
         """Refuse what is denied, also where a link leads to it.

@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 from ..errors import ArgumentError, CancelledError, LimitError
-from .answer import Answer
+from .answer import Answer, nearest
 from .sql import checked_sql
-from .tool import Call, Tool, nearest, schema
+from .tool import TABLE, Call, Tool, schema
 
 __all__ = ["TOOLS"]
 
@@ -49,7 +49,7 @@ def _query(call: Call, given: dict[str, Any]) -> Answer:
     for row in told["rows"]:
         line = " | ".join("" if value is None else str(value) for value in row)
         used += len(line.encode()) + 1
-        if used > call.max_bytes and len(lines) > 1:
+        if used > call.bytes_of(given) and len(lines) > 1:
             break
         lines.append(line)
     shown, count = told["rows"][: len(lines) - 1], told["row_count"]
@@ -122,8 +122,9 @@ TOOLS = [
     Tool(
         "query",
         "SQL (Polars: one SELECT; joins, WITH, GROUP BY, window functions) over tables that you declare, each a scan. "
-        "Columns: files: path, name, extension, size, modified, kind; hits: those, line_number, line, matched; "
-        "coverage: path, status, hits; chunks: path, start_line, text. Times: modified > '2026-01-31' or "
+        "Columns: files: path, name, extension, size, modified, kind; hits: path, extension, size, modified, "
+        "line_number, line, matched; coverage: path, status, hits; chunks: path, start_line, text. "
+        "Times: modified > '2026-01-31' or "
         "> now() - interval '30 days'.\n"
         '{"h": {"hits": {"pattern": "TODO"}}}: select extension, count(*) as n from h where size < 100000 group by '
         "extension order by n desc\n"
@@ -140,8 +141,10 @@ TOOLS = [
                 "description": "name: {kind: options}; kinds files, hits, coverage, chunks; options as in search_files",
             },
             sql={"type": "string", "description": "one SELECT over these names"},
-            limit={"type": "integer", "minimum": 1, "maximum": 10_000, "default": 200, "description": "rows at most"},
+            limit=TABLE["limit"],
+            max_bytes=TABLE["max_bytes"],
         ),
         _query,
+        lane="query",
     ),
 ]

@@ -8,12 +8,19 @@ from typing import Any
 
 import polars as pl
 
+from .. import options as opt
 from ..errors import ArgumentError, ChangedError, LimitError, VfoError
 from ..files import compute_file_hash, read_file, read_file_string
-from ..listing import get_file_info, glob_files, list_directory
-from .answer import Answer, cut, plain, table
+from ..frames import lazy_frame
+from ..listing import get_file_info, list_directory
+from ..options import checked
+from ..paths import text_list
+from ..request import ScanRequest
+from .answer import Answer, by_row, chosen, cut, plain, table
+from .paging import Page
 from .places import Place
-from .tool import Call, Tool, error_text, schema
+from .sql import collected, filtered
+from .tool import TABLE, Call, Tool, error_text, schema
 
 __all__ = ["TOOLS"]
 
@@ -22,7 +29,8 @@ _MOST_BYTES = 64 << 20
 # How often a file that changes between its hash and its text is read.
 _TRIES = 4
 _PATH = {"type": "string", "description": "a path from the root, never a glob"}
-_LIMIT = {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 200, "description": "at most so many rows"}
+# No row of a name, a size and a time is shorter.
+_LEAST_BYTES_OF_ROW = 32
 
 
 def _list_roots(call: Call, _given: dict[str, Any]) -> Answer:
@@ -39,7 +47,7 @@ def _list_roots(call: Call, _given: dict[str, Any]) -> Answer:
 def _read_file(call: Call, given: dict[str, Any]) -> Answer:
     paths = given["path"] if isinstance(given["path"], list) else [given["path"]]
     texts, files, failed = [], [], 0
-    share = max(call.max_bytes // len(paths), 256)
+    share = max(call.bytes_of(given) // len(paths), 256)
     for path in paths:
         try:
             place = call.places.find("path", path)
@@ -146,22 +154,36 @@ def _range(lines: list[str], start: int, shown: list[str]) -> dict[str, Any]:
     }
 
 
-def _entries(rows: pl.DataFrame, call: Call, place: Place) -> pl.DataFrame:
-    paths = [call.places.shown(place, path) for path in rows["path"].to_list()]
-    return rows.with_columns(path=pl.Series(paths, dtype=pl.String))
-
-
 def _glob_files(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
-    rows = glob_files(
-        place.source, given["patterns"], exclude=call.places.exclude(), include_hidden=given["include_hidden"],
-        respect_ignore=given["respect_ignore"], within=place.root, cancel=call.cancel, time_limit=call.time_limit,
+    page = Page.of("glob_files", given)
+    options = checked(
+        "glob_files",
+        {
+            "exclude": call.places.exclude(), "include_hidden": given["include_hidden"],
+            "respect_ignore": given["respect_ignore"], **call.scan_options(place),
+        },
+        opt.FILES,
     )  # fmt: skip
-    failed = rows.filter(pl.col("error").is_not_null())
-    found = _entries(rows.filter(pl.col("error").is_null()), call, place).select("path", "size", "modified")
-    skipped = {"unreadable": failed.height} if failed.height else None
-    count, found = found.height, found.head(given["limit"])
-    return table(found, _by_folder, max_bytes=call.max_bytes, row_count=count, skipped=skipped)
+    globs = text_list("patterns", given["patterns"])
+    files = filtered(lazy_frame(ScanRequest("files", place.source, {**options, "include": globs})), given.get("where"))
+    # Of what is not shown nothing but the name is asked.
+    named = collected(page.behind(files).select("path", "path_bytes", "error"))
+    names = named.filter(pl.col("error").is_null())
+    failed = named.height - names.height
+    fitting = call.bytes_of(given) // _LEAST_BYTES_OF_ROW + 1
+    shown = names.head(min(given["limit"], fitting))
+    rows = pl.DataFrame(schema={"path": pl.String, "size": pl.Int64, "modified": pl.Datetime("ns", "UTC")})
+    if shown.height:
+        paths = shown.select(pl.coalesce("path_bytes", pl.col("path").cast(pl.Binary))).to_series().to_list()
+        rows = call.places.spelled(get_file_info(paths, within=place.root), place)
+    return table(
+        chosen(rows, given.get("columns", ["path", "size", "modified"])),
+        by_row if "columns" in given else _by_folder,
+        max_bytes=call.bytes_of(given), row_count=page.shown + names.height, shown_before=page.shown,
+        skipped={"unreadable": failed} if failed else None,
+        cursor=lambda count: page.cursor(shown["path"][count - 1], count),
+    )  # fmt: skip
 
 
 def _by_folder(rows: pl.DataFrame) -> Iterator[str]:
@@ -171,15 +193,21 @@ def _by_folder(rows: pl.DataFrame) -> Iterator[str]:
         folder, name = os.path.split(path)
         heading = "" if folder == above else f"{folder or '.'}/\n"
         above = folder
-        yield f"{heading}  {name}  {size} {plain(modified)}\n"
+        yield f"{heading}  {name}  {'gone meanwhile' if modified is None else f'{size} {plain(modified)}'}\n"
 
 
 def _list_directory(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
-    rows = list_directory(place.source, exclude=call.places.exclude(), within=place.root, cancel=call.cancel)
-    rows = rows.select("name", "kind", "size", "modified", "error")
-    count, rows = rows.height, rows.head(given["limit"])
-    return table(rows, _listed, max_bytes=call.max_bytes, row_count=count)
+    page = Page.of("list_directory", given)
+    entries = list_directory(place.source, exclude=call.places.exclude(), within=place.root, cancel=call.cancel)
+    entries = collected(page.behind(filtered(entries.lazy(), given.get("where"))))
+    rows = entries.head(given["limit"])
+    return table(
+        chosen(rows, given.get("columns", ["name", "kind", "size", "modified", "error"])),
+        by_row if "columns" in given else _listed,
+        max_bytes=call.bytes_of(given), row_count=page.shown + entries.height, shown_before=page.shown,
+        cursor=lambda count: page.cursor(rows["path"][count - 1], count),
+    )  # fmt: skip
 
 
 def _listed(rows: pl.DataFrame) -> Iterator[str]:
@@ -200,7 +228,7 @@ def _get_file_info(call: Call, given: dict[str, Any]) -> Answer:
             if len(paths) == 1:
                 raise
             info = pl.DataFrame({"path": [place.path], "error": [error_text(error, path)]})
-        frames.append(_entries(info, call, place))
+        frames.append(call.places.spelled(info, place))
     rows = pl.concat(frames, how="diagonal")
     names = ("path", "kind", "size", "modified", "created", "mode", "blake3", "error")
     rows = rows.select([name for name in names if name in rows.columns])
@@ -232,6 +260,7 @@ TOOLS = [
             end_line={**_LINE, "description": "last line"},
             start_byte={**_BYTE, "description": "first byte, from 0"},
             end_byte={**_BYTE, "description": "end of the bytes, not included"},
+            max_bytes=TABLE["max_bytes"],
         ),
         _read_file,
     ),
@@ -244,14 +273,15 @@ TOOLS = [
             path={**_PATH, "default": "."},
             include_hidden={"type": "boolean", "default": False, "description": "names that begin with a dot too"},
             respect_ignore={"type": "boolean", "default": True, "description": "leave out what .gitignore names"},
-            limit=_LIMIT,
+            **TABLE,
         ),
         _glob_files,
+        lane="search",
     ),
     Tool(
         "list_directory",
         "What lies directly in a folder: name, kind, size, time; ignored and hidden names too.",
-        schema((), path={**_PATH, "default": "."}, limit=_LIMIT),
+        schema((), path={**_PATH, "default": "."}, **TABLE),
         _list_directory,
     ),
     Tool(

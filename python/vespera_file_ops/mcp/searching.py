@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..errors import PatternError
+from .. import options as opt
+from ..errors import ArgumentError, PatternError
 from ..explanation import explain
-from ..scan import scan_coverage
-from ..searches import search
-from .answer import Answer, cut, table
+from ..frames import lazy_frame
+from ..options import checked
+from ..request import ScanRequest, pattern_list
+from .answer import Answer, by_row, chosen, cut, table
+from .paging import Page
 from .places import Place
-from .tool import Call, Tool, schema
+from .sql import collected, filtered
+from .tool import TABLE, Call, Tool, schema
+
+if TYPE_CHECKING:
+    from ..ledger import Summary
 
 __all__ = ["TOOLS"]
 
@@ -35,7 +42,7 @@ def _search_files(call: Call, given: dict[str, Any]) -> Answer:
              "respect_ignore")  # fmt: skip
     options: dict[str, Any] = {name: given[name] for name in names if name in given}
     options["exclude"] = call.places.exclude(given.get("exclude", ()))
-    options |= {"within": place.root, "cancel": call.cancel, "time_limit": call.time_limit}
+    options |= call.scan_options(place)
     hint = _GLOB_HINT if _is_like_a_glob(given["pattern"]) else None
     try:
         answer = (_hits if given["output"] == "hits" else _files)(call, given, place, options)
@@ -49,18 +56,46 @@ def _search_files(call: Call, given: dict[str, Any]) -> Answer:
 
 
 def _hits(call: Call, given: dict[str, Any], place: Place, options: dict[str, Any]) -> Answer:
-    found = search(given["pattern"], place.source, max_hits=_MOST_HITS, context=given["context"], **options)
-    skipped = {status: int(found.summary[status]) for status in _SKIPPED if found.summary.get(status)}
-    at_least = found.hits.height >= _MOST_HITS or "not_reached" in skipped
+    page, version = Page.of("search_files", given), pl.format("{}-{}", "size", pl.col("modified").dt.timestamp("ns"))
+    wanted = {**options, "context": given["context"]} if given["context"] else options
+    lines, summary = _scanned(given, place, "hits", wanted)
+    found = collected(page.behind(filtered(lines, given.get("where")), version).head(_MOST_HITS))
+    skipped = _skipped(summary)
+    at_least = found.height >= _MOST_HITS or "not_reached" in skipped
     # A row is a line, however often it matches.
-    hits = found.hits.unique(["path", "line_number"], keep="first", maintain_order=True)
-    paths = [call.places.shown(place, path) for path in hits["path"].to_list()]
-    hits = hits.with_columns(path=pl.Series(paths, dtype=pl.String))
-    around = ["before", "after"] if given["context"] else []
+    hits = found.unique(["path", "line_number"], keep="first", maintain_order=True)
     rows = hits.head(given["limit"])
-    lines = [cut(line, max(line.find(matched), 0)) for line, matched in rows.select("line", "matched").iter_rows()]
-    rows = rows.select("path", "line_number", *around).with_columns(line=pl.Series(lines, dtype=pl.String))
-    return table(rows, _by_file, max_bytes=call.max_bytes, row_count=hits.height, at_least=at_least, skipped=skipped)
+    last = rows.select("path", "line_number", version)
+    texts = [cut(line, max(line.find(matched), 0)) for line, matched in rows.select("line", "matched").iter_rows()]
+    rows = call.places.spelled(rows.with_columns(line=pl.Series(texts, dtype=pl.String)), place)
+    around = ["before", "after"] if given["context"] else []
+    columns = given.get("columns")
+
+    def cursor(shown: int) -> tuple[str, str]:
+        path, line, seen = last.row(shown - 1)
+        return page.cursor(path, shown, line, seen)
+
+    return table(
+        chosen(rows, columns or ["path", "line_number", *around, "line"]), by_row if columns else _by_file,
+        max_bytes=call.bytes_of(given), row_count=page.shown + hits.height, shown_before=page.shown, at_least=at_least,
+        skipped=skipped, notes=page.notes(found, version), cursor=cursor,
+    )  # fmt: skip
+
+
+def _scanned(
+    given: dict[str, Any], place: Place, kind: str, options: dict[str, Any]
+) -> tuple[pl.LazyFrame, list[Summary]]:
+    """A table of the search, and where the summary of a run that comes to its end will stand."""
+    summaries: list[Summary] = []
+    known = opt.HITS if kind == "hits" else opt.COVERAGE
+    request = ScanRequest(
+        kind, place.source, {**checked("search_files", options, known), "patterns": pattern_list(given["pattern"])}
+    )
+    return lazy_frame(request, summaries.append), summaries
+
+
+def _skipped(summaries: list[Summary]) -> dict[str, int]:
+    return {status: int(told[status]) for told in summaries for status in _SKIPPED if told.get(status)}
 
 
 def _by_file(rows: pl.DataFrame) -> Iterator[str]:
@@ -82,19 +117,26 @@ def _by_file(rows: pl.DataFrame) -> Iterator[str]:
 
 
 def _files(call: Call, given: dict[str, Any], place: Place, options: dict[str, Any]) -> Answer:
-    told = scan_coverage(given["pattern"], place.source, **options).select("path", "status", "hits").collect()
-    skipped = {status: count for status, count in told["status"].value_counts().iter_rows() if status in _SKIPPED}
-    rows = told.filter(pl.col("hits") > 0).select("path", "hits")
-    paths = [call.places.shown(place, path) for path in rows["path"].to_list()]
-    rows = rows.with_columns(path=pl.Series(paths, dtype=pl.String))
-    total = f"{rows['hits'].sum()} hits in {rows.height} files"
     by_count = given["output"] == "counts"
-    rows = rows.sort("hits", "path", descending=[True, False]) if by_count else rows.select("path")
-    count, rows = rows.height, rows.head(given["limit"])
+    # What has the most comes first, whose order changes with the files: there is one page of it.
+    if by_count and "cursor" in given:
+        raise ArgumentError("cursor: counts have one page; raise limit, or ask for files")
+    page = Page.of("search_files", given)
+    files, summary = _scanned(given, place, "coverage", options)
+    told = collected(page.behind(filtered(files, given.get("where"))).filter(pl.col("hits") > 0))
+    skipped = _skipped(summary)
+    total = f"{told['hits'].sum()} hits in {told.height} files"
+    if by_count:
+        told = told.sort("hits", "path", descending=[True, False])
+    rows, paths = call.places.spelled(told.head(given["limit"]), place), told["path"]
+    columns = given.get("columns")
     answer = table(
-        rows, _lines, max_bytes=call.max_bytes, row_count=count, at_least="not_reached" in skipped, skipped=skipped
-    )
-    return Answer(f"{answer.text}\n({total})", {**answer.data, "total": total})
+        chosen(rows, columns or (["path", "hits"] if by_count else ["path"])), by_row if columns else _lines,
+        max_bytes=call.bytes_of(given), row_count=page.shown + told.height, shown_before=page.shown,
+        at_least="not_reached" in skipped, skipped=skipped,
+        cursor=None if by_count else lambda shown: page.cursor(paths[shown - 1], shown),
+    )  # fmt: skip
+    return answer if page.shown else Answer(f"{answer.text}\n({total})", {**answer.data, "total": total})
 
 
 def _lines(rows: pl.DataFrame) -> Iterator[str]:
@@ -134,9 +176,10 @@ TOOLS = [
             multiline={**_FLAG, "description": "a match may span lines"},
             include_hidden={**_FLAG, "description": "names that begin with a dot too"},
             respect_ignore={"type": "boolean", "default": True, "description": "leave out what .gitignore names"},
-            limit={"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100, "description": "rows at most"},
+            **TABLE,
         ),
         _search_files,
+        lane="search",
     ),
     Tool(
         "explain",

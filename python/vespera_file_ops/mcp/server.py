@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,9 +49,10 @@ class Settings:
         roots: The folders by name.
         read_only: Only offer tools that change nothing.
         allowed: Names that are given though they are denied by default.
-        max_bytes: How much text one answer may hold.
+        max_bytes: How much text one answer holds; a call may ask for less, or for up to ten times as much.
         time_limit: How long one call may take, in seconds; what it has found by then is its answer.
-        concurrency: How many calls are worked on at once; the others wait.
+        concurrency: How many calls are worked on at once, of those that search and of the others each, and a quarter as
+            many of `query`; the rest wait.
     """
 
     roots: Mapping[str, str]
@@ -58,7 +60,7 @@ class Settings:
     allowed: tuple[str, ...] = field(default=())
     max_bytes: int = 20_000
     time_limit: float = 20.0
-    concurrency: int = 8
+    concurrency: int = 32
 
 
 def build_server(settings: Settings) -> Server[Any]:
@@ -79,7 +81,7 @@ def build_server(settings: Settings) -> Server[Any]:
     places = Places(settings.roots, settings.allowed)
     offered = [*reading.TOOLS, *searching.TOOLS, *querying.TOOLS, *([] if settings.read_only else writing.TOOLS)]
     tools = {tool.name: tool for tool in offered}
-    workers: list[anyio.CapacityLimiter] = []
+    lanes: dict[str, anyio.CapacityLimiter] = {}
 
     async def list_tools(
         _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
@@ -89,16 +91,19 @@ def build_server(settings: Settings) -> Server[Any]:
     async def call_tool(
         context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        if not workers:
+        if not lanes:
             # A limiter belongs to the loop that runs.
-            workers.append(anyio.CapacityLimiter(settings.concurrency))
+            lanes.update(_lanes(settings.concurrency))
+        lane = lanes[tools[params.name].lane if params.name in tools else "files"]
         cancel = _core.CancelToken()
-        call = Call(places, cancel, settings.time_limit, settings.max_bytes)
+        # Many searches at once share the cores that one would have to itself.
+        threads = max(1, (os.cpu_count() or 1) // (lane.borrowed_tokens + 1))
+        call = Call(places, cancel, settings.time_limit, settings.max_bytes, threads if lane.borrowed_tokens else None)
         work = partial(_answered, tools, call, params.name, params.arguments or {})
         async with anyio.create_task_group() as group:
             group.start_soon(_tell_progress, context, params.name, settings.time_limit)
             try:
-                answer = await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=workers[0])
+                answer = await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=lane)
             except anyio.get_cancelled_exc_class():
                 cancel.cancel()
                 raise
@@ -114,6 +119,13 @@ def build_server(settings: Settings) -> Server[Any]:
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
+
+
+def _lanes(concurrency: int) -> dict[str, anyio.CapacityLimiter]:
+    """The places for calls at once, by what the calls do."""
+    # A query is a process of its own, with memory of its own.
+    sizes = {"files": concurrency, "search": concurrency, "query": max(concurrency // 4, 1)}
+    return {lane: anyio.CapacityLimiter(size) for lane, size in sizes.items()}
 
 
 def serve(settings: Settings, *, http: str | None = None, token: str | None = None) -> None:
@@ -154,9 +166,9 @@ async def _tell_progress(context: ServerRequestContext[Any], name: str, time_lim
 
 
 def _declared(tool: Tool) -> types.Tool:
-    hints = types.ToolAnnotations(
-        read_only_hint=not tool.writes, destructive_hint=tool.writes, idempotent_hint=True, open_world_hint=False
-    )
+    hints = types.ToolAnnotations(read_only_hint=not tool.writes, open_world_hint=False)
+    if tool.writes:
+        hints.destructive_hint = hints.idempotent_hint = True
     return types.Tool(name=tool.name, description=tool.description, input_schema=tool.arguments, annotations=hints)
 
 

@@ -9,13 +9,25 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import polars as pl
 
 from ..errors import ArgumentError
-from .tool import nearest
+from .answer import nearest
 
-__all__ = ["checked_sql"]
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["checked_sql", "collected", "filtered", "where_of"]
 
 _LONGEST = 10_000
+# What a condition is made of: each costs no more than its rows are long.
+_CONDITION = (
+    "Column", "Identifier", "Literal", "Null", "Boolean", "Paren", "And", "Or", "Not", "EQ", "NEQ", "GT", "GTE", "LT",
+    "LTE", "Between", "In", "Is", "Like", "ILike", "StartsWith", "EndsWith", "Lower", "Upper", "Length", "Neg", "Add",
+    "Sub", "Mul", "Div", "Cast", "DataType", "Interval", "Var", "CurrentTimestamp",
+)  # fmt: skip
 # The table functions of Polars' SQL, with and without quotes.
 _OPENS_FILES = re.compile(r"[\"`]?\b(?:read|scan)_\w+[\"`]?\s*\(", re.IGNORECASE)
 _UNITS = {
@@ -48,24 +60,13 @@ def checked_sql(sql: str, tables: Collection[str]) -> str:
     Raises:
         ArgumentError: It is no single SELECT over these tables, or could be read as something else.
     """
-    import sqlglot
     from sqlglot import expressions as exp
-    from sqlglot.errors import SqlglotError
 
-    if len(sql) > _LONGEST:
-        raise ArgumentError(f"sql: {len(sql)} characters are more than the {_LONGEST} that are taken")
-    outside = re.sub(r"'(?:[^']|'')*'", "''", sql)
-    if "--" in outside or "/*" in outside or "#" in outside or "$$" in outside or "\0" in sql:
-        raise ArgumentError("sql: comments and dollar quotes are not taken; write the SELECT alone")
+    statements = _parsed("sql", sql)
     if _OPENS_FILES.search(sql):
         raise ArgumentError(
             "sql: no function opens files here; declare what you need in tables and select from its name"
         )
-    try:
-        parsed = sqlglot.parse(sql)
-    except SqlglotError as error:
-        raise ArgumentError(f"sql: {str(error).splitlines()[0]}") from None
-    statements = [statement for statement in parsed if statement is not None]
     if len(statements) != 1 or not isinstance(statements[0], (exp.Select, exp.SetOperation)):
         raise ArgumentError(
             "sql: expected exactly one SELECT, such as select extension, count(*) as n from h group by 1"
@@ -85,6 +86,69 @@ def checked_sql(sql: str, tables: Collection[str]) -> str:
         if name not in known:
             raise ArgumentError(f"sql: {name!r} is no table; {nearest(name, known)}")
     return _TIMES.sub(_in_utc, sql.strip().rstrip(";"))
+
+
+def filtered(rows: pl.LazyFrame, condition: str | None) -> pl.LazyFrame:
+    """The rows for which a condition holds, lazily, so that a scan opens no file that it leaves out.
+
+    Raises:
+        ArgumentError: As `where_of`.
+    """
+    if condition is None:
+        return rows
+    sql = where_of(condition, rows.collect_schema().names())
+    return pl.SQLContext(rows=rows).execute(f"select * from rows where {sql}", eager=False)
+
+
+def collected(rows: pl.LazyFrame) -> pl.DataFrame:
+    """The rows of a scan that a condition may have filtered.
+
+    Raises:
+        ArgumentError: The condition compares what cannot be compared.
+    """
+    try:
+        return rows.collect()
+    except pl.exceptions.PolarsError as error:
+        raise ArgumentError(f"where: {str(error).splitlines()[0]}") from None
+
+
+def where_of(condition: str, columns: Collection[str]) -> str:
+    """A condition on the rows of one table as Polars runs it.
+
+    Raises:
+        ArgumentError: It is none, speaks of other columns, or has a part that could cost more than comparing does.
+    """
+    from sqlglot import expressions as exp
+
+    parsed = _parsed("where", condition)
+    if len(parsed) != 1:
+        raise ArgumentError("where: expected one condition, such as size > 1000 and extension = 'py'")
+    for part in parsed[0].walk():
+        kind = type(part).__name__
+        if isinstance(part, exp.Column) and (part.name not in columns or part.args.get("table")):
+            raise ArgumentError(f"where: {part.sql()[:80]!r} is no column; {nearest(part.name, columns)}")
+        if kind not in _CONDITION and not (isinstance(part, exp.Anonymous) and part.name.lower() == "now"):
+            raise ArgumentError(f"where: {part.sql()[:80]!r} is not taken in a condition; query takes whole SQL")
+    return _TIMES.sub(_in_utc, condition)
+
+
+def _parsed(argument: str, sql: str) -> list[exp.Expr]:
+    """What a real parser reads in a text that it alone need not be trusted with."""
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    if len(sql) > _LONGEST:
+        raise ArgumentError(f"{argument}: {len(sql)} characters are more than the {_LONGEST} that are taken")
+    outside = re.sub(r"'(?:[^']|'')*'", "''", sql)
+    if "--" in outside or "/*" in outside or "#" in outside or "$$" in outside or "\0" in sql:
+        raise ArgumentError(f"{argument}: comments and dollar quotes are not taken; write the SQL alone")
+    try:
+        parsed = sqlglot.parse(sql)
+    except SqlglotError as error:
+        raise ArgumentError(f"{argument}: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise ArgumentError(f"{argument}: it is nested too deeply") from None
+    return [statement for statement in parsed if statement is not None]
 
 
 def _in_utc(found: re.Match[str]) -> str:

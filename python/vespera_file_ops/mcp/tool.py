@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jsonschema
 
 from ..errors import ArgumentError, OutsideRootError, PathNotFoundError, VfoError
-from .answer import cut
+from .answer import cut, nearest
 
 if TYPE_CHECKING:
     from .. import _core
     from .answer import Answer
-    from .places import Places
+    from .places import Place, Places
 
-__all__ = ["Call", "Tool", "error_text", "nearest", "schema"]
+__all__ = ["Call", "Tool", "error_text", "schema"]
+
+TABLE: dict[str, dict[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100, "description": "rows at most"},
+    "columns": {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "these columns alone"},
+    "where": {"type": "string", "description": "SQL condition on path, extension, size, modified ..."},
+    "cursor": {"type": "string", "description": "next_cursor of the page before"},
+    "max_bytes": {"type": "integer", "minimum": 256, "description": "of the answer, 20000 by default"},
+}
+"""The arguments of a tool that answers with a table."""
 
 # A message about an argument shows so much of its value.
 _SHOWN = 80
+# A call may ask for an answer so many times as large as the server usually gives.
+_MOST_OF_THE_USUAL = 10
 # An error, which may repeat what it was given, is cut to so many characters.
 _LONGEST_ERROR = 2000
 
@@ -34,6 +44,17 @@ class Call:
     cancel: _core.CancelToken
     time_limit: float
     max_bytes: int
+    threads: int | None = None
+
+    def bytes_of(self, given: Mapping[str, Any]) -> int:
+        """How much this answer may hold: what was asked for, within what the server gives."""
+        asked: int = given.get("max_bytes", self.max_bytes)
+        return min(asked, _MOST_OF_THE_USUAL * self.max_bytes)
+
+    def scan_options(self, place: Place) -> dict[str, Any]:
+        """What every scan for this call is given."""
+        options: dict[str, Any] = {"within": place.root, "cancel": self.cancel, "time_limit": self.time_limit}
+        return options | ({} if self.threads is None else {"threads": self.threads})
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,7 @@ class Tool:
         arguments: The JSON schema of its arguments.
         run: What it does.
         writes: It changes files.
+        lane: With which others it shares the places for calls at once: a search of minutes keeps no read waiting.
     """
 
     name: str
@@ -53,6 +75,7 @@ class Tool:
     arguments: dict[str, Any]
     run: Callable[[Call, dict[str, Any]], Answer]
     writes: bool = False
+    lane: Literal["files", "search", "query"] = "files"
 
     def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments, with the defaults of those that were left out.
@@ -85,12 +108,6 @@ class Tool:
             **defaults,
             **{name: int(value) if isinstance(value, float) else value for name, value in given.items()},
         }
-
-
-def nearest(name: str, names: Collection[str]) -> str:
-    """What there is instead of a name that there is not."""
-    near = difflib.get_close_matches(name, names, 1, 0.5)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
 
 
 def error_text(error: VfoError, path: object) -> str:
