@@ -135,6 +135,10 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-bytes", type=int, default=20_000, help="text in one answer (20000)")
     parser.add_argument("--time-limit", type=float, default=20.0, help="seconds for one call (20)")
+    parser.add_argument(
+        "--index", metavar="URI", help="search this retrieval index too; what is read becomes part of it"
+    )
+    parser.add_argument("--embedder", choices=("none", "minilm"), default="none", help="what makes its vectors (none)")
     parser.add_argument("--http", metavar="HOST:PORT", help="serve streamable HTTP there, under /mcp, instead of stdio")
     parser.add_argument("--token-file", metavar="FILE", help="requests must carry the token that this file holds")
     parser.add_argument("--concurrency", type=int, default=32, help="calls that are worked on at once (32)")

@@ -11,6 +11,8 @@ from .files import read_file_string
 if TYPE_CHECKING:
     import argparse
 
+    from .rag import Embedder
+
 __all__ = ["run"]
 
 
@@ -25,6 +27,8 @@ def run(given: argparse.Namespace) -> int:
         max_bytes=given.max_bytes,
         time_limit=given.time_limit,
         concurrency=given.concurrency,
+        index=given.index,
+        embedder=_embedder(given.embedder),
     )
     serve(settings, http=given.http, token=_token(given.token_file))
     return 0
@@ -34,6 +38,14 @@ def _token(path: str | None) -> str | None:
     if path is None:
         return None
     return read_file_string(path).strip()
+
+
+def _embedder(name: str) -> Embedder | None:
+    if name != "minilm":
+        return None
+    from .rag import MiniLM
+
+    return MiniLM()
 
 
 def _roots(given: list[str]) -> dict[str, str]:

@@ -122,6 +122,20 @@ def test_what_is_added_while_another_writes_is_queued_and_done(synced: tuple[Ind
     assert index.verify().is_empty()
 
 
+def test_what_is_only_queued_waits_for_a_writer(tmp_path: Path) -> None:
+    index = Index(tmp_path / "index")
+    assert index.drain() == 0
+    artifact = index.add("note", "remember the milk\n", at_once=False)
+    with pytest.raises(vfo.PathNotFoundError):
+        index.search("milk")
+    with index._store.lock.held(0):
+        assert index.drain() == 1
+    assert index.drain() == 0
+    assert index.search("milk")["artifact"].to_list() == [artifact]
+    with pytest.raises(TypeError, match="at_once"):
+        index.add("note", "x", at_once=1)  # type: ignore[arg-type]
+
+
 def test_what_a_killed_holder_left_is_done_by_the_next(synced: tuple[Index, Path]) -> None:
     index, source = synced
     code = (

@@ -45,6 +45,7 @@ def table(
     skipped: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
     cursor: Callable[[int], tuple[str, str]] | None = None,
+    longest: int = _LONGEST_TEXT,
 ) -> Answer:
     """An answer of as many rows as fit, with their count and what was left out.
 
@@ -58,12 +59,13 @@ def table(
         skipped: What was not looked at, by reason.
         notes: What else is to be said.
         cursor: The cursor behind so many of these rows, and until when it holds.
+        longest: A single text is cut to so many characters.
     """
     pieces: list[str] = []
     values: list[list[Any]] = []
     used = used_by_values = 0
     for piece, row in zip(text_of(rows), rows.iter_rows(), strict=True):
-        value = [plain(item) for item in row]
+        value = [plain(item, longest) for item in row]
         used += len(piece.encode())
         # Rows may repeat what the text says once.
         used_by_values += len(json.dumps(value, ensure_ascii=False).encode())
@@ -117,7 +119,7 @@ def by_row(rows: pl.DataFrame) -> Iterator[str]:
         heading = ""
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, longest: int = _LONGEST_TEXT) -> Any:
     """A value as JSON has it: a time as ISO 8601 in seconds, a long text cut with its place named."""
     if isinstance(value, dt.datetime):
         return value.replace(microsecond=0).isoformat().replace("+00:00", "Z")
@@ -126,11 +128,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, str):
-        return cut(value)
+        return cut(value, most=longest)
     if isinstance(value, (list, tuple, pl.Series)):
-        return [plain(item) for item in value]
+        return [plain(item, longest) for item in value]
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
+        return {name: plain(item, longest) for name, item in value.items()}
     return value
 
 

@@ -68,6 +68,8 @@ def _heading(one: dict[str, Any]) -> str:
     if "error" in one:
         return f"{one['path']}: {one['error']}"
     said = f"{one['path']}: {one['size']} bytes, blake3 {one['blake3']}"
+    if "artifact" in one:
+        said += f", artifact {one['artifact']}"
     if "start_byte" in one:
         return f"{said}, bytes {one['start_byte']}-{one['end_byte']}"
     if "lines" not in one:
@@ -107,6 +109,8 @@ def _content(call: Call, place: Place, given: dict[str, Any], most: int) -> dict
     # Whatever the path leads to by now, what was read is given only if it is allowed still.
     call.places.ensure_allowed("path", place)
     one: dict[str, Any] = {"path": call.places.shown(place, place.path), "size": size, "blake3": blake3}
+    if call.artifacts is not None and (text is None or "\0" not in text):
+        one["artifact"] = call.artifacts.read(place, blake3)
     if text is None:
         start, end = min(given.get("start_byte", 0), len(raw)), min(given.get("end_byte", len(raw)), len(raw))
         end = min(end, start + most)

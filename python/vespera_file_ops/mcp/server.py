@@ -23,11 +23,14 @@ except ImportError as error:
 from .. import _core
 from . import querying, reading, searching, writing
 from .answer import Answer
+from .indexing import Artifacts
 from .places import Places
 from .tool import Call, Tool, error_text
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
+
+    from ..rag import Embedder
 
 __all__ = ["Settings", "build_server", "serve"]
 
@@ -53,6 +56,8 @@ class Settings:
         time_limit: How long one call may take, in seconds; what it has found by then is its answer.
         concurrency: How many calls are worked on at once, of those that search and of the others each, and a quarter as
             many of `query`; the rest wait.
+        index: The folder of a retrieval index that can be searched; files become a part of it as they are read.
+        embedder: What makes its vectors, as `rag.Index` takes it.
     """
 
     roots: Mapping[str, str]
@@ -61,6 +66,8 @@ class Settings:
     max_bytes: int = 20_000
     time_limit: float = 20.0
     concurrency: int = 32
+    index: str | None = None
+    embedder: Embedder | None = None
 
 
 def build_server(settings: Settings) -> Server[Any]:
@@ -69,6 +76,7 @@ def build_server(settings: Settings) -> Server[Any]:
     Raises:
         PathNotFoundError, AccessDeniedError, FileSystemError: A root cannot be opened.
         ArgumentError: A setting cannot be used.
+        MissingExtraError: An index needs LanceDB, which is not installed.
 
     Example:
         >>> from vespera_file_ops.mcp import Settings, build_server
@@ -79,7 +87,10 @@ def build_server(settings: Settings) -> Server[Any]:
         if not getattr(settings, name) > 0:
             raise ArgumentError(f"{name}: expected more than 0, got {getattr(settings, name)}")
     places = Places(settings.roots, settings.allowed)
-    offered = [*reading.TOOLS, *searching.TOOLS, *querying.TOOLS, *([] if settings.read_only else writing.TOOLS)]
+    artifacts = None if settings.index is None else Artifacts(settings.index, settings.embedder)
+    offered = [*reading.TOOLS, *searching.TOOLS, *querying.TOOLS]
+    offered += [] if artifacts is None else [artifacts.tool()]
+    offered += [] if settings.read_only else writing.TOOLS
     tools = {tool.name: tool for tool in offered}
     lanes: dict[str, anyio.CapacityLimiter] = {}
 
@@ -98,7 +109,14 @@ def build_server(settings: Settings) -> Server[Any]:
         cancel = _core.CancelToken()
         # Many searches at once share the cores that one would have to itself.
         threads = max(1, (os.cpu_count() or 1) // (lane.borrowed_tokens + 1))
-        call = Call(places, cancel, settings.time_limit, settings.max_bytes, threads if lane.borrowed_tokens else None)
+        call = Call(
+            places,
+            cancel,
+            settings.time_limit,
+            settings.max_bytes,
+            threads if lane.borrowed_tokens else None,
+            artifacts,
+        )
         work = partial(_answered, tools, call, params.name, params.arguments or {})
         async with anyio.create_task_group() as group:
             group.start_soon(_tell_progress, context, params.name, settings.time_limit)

@@ -15,6 +15,7 @@ from .answer import cut, nearest
 if TYPE_CHECKING:
     from .. import _core
     from .answer import Answer
+    from .indexing import Artifacts
     from .places import Place, Places
 
 __all__ = ["Call", "Tool", "error_text", "schema"]
@@ -45,6 +46,7 @@ class Call:
     time_limit: float
     max_bytes: int
     threads: int | None = None
+    artifacts: Artifacts | None = None
 
     def bytes_of(self, given: Mapping[str, Any]) -> int:
         """How much this answer may hold: what was asked for, within what the server gives."""

@@ -144,7 +144,7 @@ class Index:
             cut = settings.with_options(cut, self.uri)
         return Sync(self._store, place, walk, cut, limits)()
 
-    def add(self, path: PathArgument, content: str | bytes | None = None) -> str:
+    def add(self, path: PathArgument, content: str | bytes | None = None, *, at_once: bool = True) -> str:
         """Index one file at once, or a content under a path: the hook for a server that has just read it.
 
         Where another process writes to the index, the work is queued, durably, and done by that process. A file below
@@ -154,6 +154,7 @@ class Index:
         Arguments:
             path: The file. With a `content` it need not exist.
             content: What to index in its place; a str, or bytes, which are decoded as a file of that name would be.
+            at_once: False: only queue it, which takes a millisecond, for `drain`, or whoever writes to the index next.
 
         Returns:
             The artifact's id, which depends on the source and the relative path alone.
@@ -174,17 +175,44 @@ class Index:
         ensure_not_forked()
         if content is not None and not isinstance(content, str | bytes):
             raise TypeError(f"content: a str or bytes, not {type(content).__name__}")
+        ensure_flag("at_once", at_once)
         self._ensure_embedder()
         place = place_of(path, known_sources(self.uri), is_label=content is not None)
         encoded = os.path.abspath(encode_path("path", path))
         if content is None:
             ensure_file(encoded)
         item = _item("add", place, encoded, content)
+        if not at_once:
+            self._store.queue.put(item)
+            return place.artifact
         failed = self._apply_or_queue([item])
         if place.artifact in failed:
             text = os.fsdecode(encoded)
             raise FileSystemError(f"{text}: cannot be indexed ({failed[place.artifact]})", path=text)
         return place.artifact
+
+    def drain(self) -> int:
+        """Do what is queued, unless another process writes to the index, which will do it.
+
+        Returns:
+            How many artifacts are queued still.
+
+        Raises:
+            IndexMismatchError, IndexDamagedError, MissingExtraError: As in `sync`.
+
+        Example:
+            >>> from vespera_file_ops.rag import Index
+            >>> index = Index("demo.index")
+            >>> artifact = index.add("note", "Remember the milk.", at_once=False)
+            >>> index.drain()
+            0
+            >>> index.search("milk")["path"].to_list()
+            ['note']
+        """
+        ensure_not_forked()
+        if self._store.queue.names():
+            self._store.drain_if_free()
+        return len(self._store.queue.names())
 
     def remove(self, path: PathArgument) -> str:
         """Take one artifact out of the index at once; the counterpart of `add`, queued likewise.
