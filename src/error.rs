@@ -35,6 +35,34 @@ impl From<OutsideRoot> for std::io::Error {
     }
 }
 
+/// A path, or a link on its way, has a name that the root of a call denies.
+///
+/// Where the system's functions fail, this stands inside of their [`std::io::Error`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeniedName(pub String);
+
+impl DeniedName {
+    /// Whether this is why one of the system's functions failed.
+    #[must_use]
+    pub fn is_in(error: &std::io::Error) -> bool {
+        matches!(error.get_ref(), Some(inner) if inner.is::<Self>())
+    }
+}
+
+impl fmt::Display for DeniedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the name '{}' is denied by the root to which `within` confines this call", self.0)
+    }
+}
+
+impl std::error::Error for DeniedName {}
+
+impl From<DeniedName> for std::io::Error {
+    fn from(denied: DeniedName) -> Self {
+        Self::new(std::io::ErrorKind::PermissionDenied, denied)
+    }
+}
+
 /// What every fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -48,7 +76,7 @@ pub enum ErrorKind {
     Pattern,
     /// The path names nothing.
     PathNotFound,
-    /// The system refused access.
+    /// The system refused access, or the root denies the name.
     AccessDenied,
     /// The file changed while it was read, so no consistent content can be given.
     Changed,

@@ -1,6 +1,7 @@
 """The Rust core, as the Python package uses it. Not public, but for `CancelToken`: use `vespera_file_ops` itself."""
 
 import os
+from collections.abc import Iterable
 from typing import Literal, final
 
 __version__: str
@@ -51,11 +52,20 @@ class Root:
     it was opened, also where that is renamed. A link in it that is an absolute path is refused even where it points
     inside.
 
+    With `denied`, nothing is reached in it either that has such a name, or lies in a folder of such a name, whatever
+    path or link leads there and whoever swaps links meanwhile: walks leave it out as if it did not exist, and a path
+    that leads to it, there or not, is an `AccessDeniedError`. It is told by its names: one that is not denied for the
+    same file (a hard link) reaches it. What the ignore rules of a denied folder (`.git`) leave out is left out still.
+
     Arguments:
         path: The folder.
+        denied: Globs of single names (`*`, `?`, `[..]`) that are denied in every folder, in any case of letters:
+            `[".env", "*.pem"]`.
+        allowed: Globs of names that are not denied though one of `denied` matches.
 
     Raises:
         PathNotFoundError: There is no such folder, or it is no folder.
+        ArgumentError: A glob is none of a single name.
         AccessDeniedError, FileSystemError: It cannot be opened.
 
     Example:
@@ -69,7 +79,19 @@ class Root:
 this call (../README.md)
     """
 
-    def __new__(cls, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> Root: ...
+    def __new__(
+        cls,
+        path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+        *,
+        denied: str | Iterable[str] | None = None,
+        allowed: str | Iterable[str] | None = None,
+    ) -> Root: ...
+    @property
+    def denied(self) -> tuple[str, ...]:
+        """The globs of the names that are not reached in it."""
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The globs of the names that are reached in spite of them."""
     @property
     def path(self) -> str:
         """The folder, as an absolute path."""

@@ -94,7 +94,7 @@ class PathNotFoundError(VfoError, FileNotFoundError):
 
 
 class AccessDeniedError(VfoError, PermissionError):
-    """The system refused access to the path."""
+    """The system refused access to the path, or the root that `within` names denies it."""
 
 
 class OutsideRootError(VfoError, PermissionError):

@@ -438,7 +438,7 @@ def _expression(
     root = encode_within(within)
     kwargs = {
         "errors": errors,
-        "within": None if root is None else list(_root_path(root)),
+        **({} if root is None else _root_arguments(root)),
         **{name: value for name, value in given.items() if value is not None},
     }
     return register_plugin_function(
@@ -457,10 +457,10 @@ def _ensure_usable(given: dict[str, object]) -> None:
         _core.Request("chunks", [(b".", False)], chunking)
 
 
-def _root_path(root: Root) -> bytes:
+def _root_arguments(root: Root) -> dict[str, object]:
     import os
 
-    return os.fsencode(root.path)
+    return {"within": list(os.fsencode(root.path)), "denied": list(root.denied), "allowed": list(root.allowed)}
 
 
 def _count(name: str, value: int | None) -> int | None:

@@ -95,7 +95,7 @@ def write_file_atomic(
             temporary file could not be removed, under which it stands there a second time until it is swept.
         OutsideRootError: It leads out of `within`.
         PathNotFoundError: The folder does not exist.
-        AccessDeniedError: The file is read-only to this user, although its folder is not.
+        AccessDeniedError: The file is read-only to this user, although its folder is not, or `within` denies its name.
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used (a folder, a pipe, a file of several names); the message
             names it.
@@ -168,7 +168,7 @@ def append_file(
         CommittedNotDurableError: The content stands in the file, but could not be flushed.
         OutsideRootError: It leads out of `within`.
         PathNotFoundError: The folder does not exist.
-        AccessDeniedError: The file is read-only to this user.
+        AccessDeniedError: The file is read-only to this user, or `within` denies its name.
         CancelledError: `cancel` stopped it.
         ArgumentError, TypeError: An argument cannot be used (a folder, a pipe); the message names it.
 

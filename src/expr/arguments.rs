@@ -34,6 +34,9 @@ pub struct Arguments {
     pub errors: ErrorsAs,
     /// The folder that no path may leave, byte by byte.
     within: Option<Vec<u8>>,
+    /// The globs of the names that it denies, and of those that it allows in spite of them.
+    denied: Vec<String>,
+    allowed: Vec<String>,
     encoding: Option<String>,
     pub max_bytes: Option<u64>,
     pub lines: u64,
@@ -68,7 +71,10 @@ impl Arguments {
 
     /// What the columns room is asked for.
     pub fn request(&self, operation: Operation) -> Result<ColumnRequest> {
-        let root = self.within.as_deref().map_or_else(|| Ok(Root::free()), Root::confined)?;
+        let root = match &self.within {
+            Some(path) => Root::denying(path, &self.denied, &self.allowed)?,
+            None => Root::free(),
+        };
         Ok(ColumnRequest { operation, root, thresholds: Thresholds::default() })
     }
 

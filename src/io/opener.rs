@@ -97,7 +97,7 @@ impl FileOpener {
     fn open_in_folder(&mut self, path: &[u8]) -> Option<Handle> {
         let (folder, name) = spelling::split_last(path);
         // What ends in a slash or in dots is no name in its folder.
-        if folder != self.folder || matches!(name, b"" | b"." | b"..") {
+        if folder != self.folder || matches!(name, b"" | b"." | b"..") || self.root.denies(name) {
             self.folder.clear();
             self.folder.extend_from_slice(folder);
             self.handle = None;

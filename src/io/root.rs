@@ -13,10 +13,12 @@
 //!
 //! And for both:
 //!
+//! - `denied`: the names that a root denies, and paths that are resolved past them.
 //! - `status`: what the system says of an entry.
 //! - [`path_bytes`]: a path's bytes, and the path of the system.
 //! - [`spelling`]: how paths are spelled.
 
+mod denied;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod linux;
 pub mod path_bytes;
@@ -30,6 +32,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::error::{Error, OutsideRoot, Result};
+use denied::DeniedNames;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 use linux as system;
 use path_bytes::{of_path, to_path};
@@ -60,6 +63,8 @@ struct Confined {
     absolute: Vec<u8>,
     /// What the system calls it.
     canonical: Vec<u8>,
+    /// What is not reached in it either; a root that denies nothing has none, and pays nothing.
+    denied: Option<DeniedNames>,
 }
 
 /// What a folder is opened for.
@@ -101,6 +106,17 @@ impl Root {
     /// # Errors
     /// The system's, if it cannot be opened or is no folder.
     pub fn confined(path: &[u8]) -> Result<Self> {
+        Self::denying(path, &[], &[])
+    }
+
+    /// The same, in which nothing is reached that has a name, or lies in a folder of a name, that one of the globs
+    /// `denied` matches and none of `allowed`; whatever path or link leads there. A glob is one of a single name, as the
+    /// shell has it (`*`, `?`, `[..]`), for any case.
+    ///
+    /// # Errors
+    /// As [`Self::confined`]; an argument error for what is no such glob.
+    pub fn denying(path: &[u8], denied: &[String], allowed: &[String]) -> Result<Self> {
+        let denied = DeniedNames::new(denied, allowed)?;
         let failed = |error: io::Error| Error::io("open the root", path, error);
         let handle = system::open_root(path).map_err(failed)?;
         let absolute = spelling::normalised(&absolute(path).map_err(failed)?);
@@ -108,13 +124,37 @@ impl Root {
             Some(path) => path,
             None => canonicalized(path).map_err(failed)?,
         };
-        Ok(Self { confined: Some(Arc::new(Confined { handle, absolute, canonical })) })
+        Ok(Self { confined: Some(Arc::new(Confined { handle, absolute, canonical, denied })) })
     }
 
     /// Whether paths are kept inside.
     #[must_use]
     pub fn is_confined(&self) -> bool {
         self.confined.is_some()
+    }
+
+    /// The globs of the names that are denied, and of those that are allowed in spite of them.
+    #[must_use]
+    pub fn denied(&self) -> (&[String], &[String]) {
+        self.denied_names().map_or((&[], &[]), DeniedNames::globs)
+    }
+
+    /// Whether a name is denied in every folder of the root.
+    #[must_use]
+    pub fn denies(&self, name: &[u8]) -> bool {
+        self.denied_names().is_some_and(|denied| denied.has(name))
+    }
+
+    /// Refuses a name that is denied.
+    ///
+    /// # Errors
+    /// [`crate::error::DeniedName`].
+    pub fn refuse_name(&self, name: &[u8]) -> io::Result<()> {
+        if self.denies(name) { Err(denied::of_name(name)) } else { Ok(()) }
+    }
+
+    fn denied_names(&self) -> Option<&DeniedNames> {
+        self.confined.as_deref().and_then(|confined| confined.denied.as_ref())
     }
 
     /// What follows the root in the real path of something that lies in it; the root may have another name by now.
@@ -208,10 +248,10 @@ impl Root {
     /// Opens a folder; links on the way are followed, and one in the last place if `follow` says so.
     ///
     /// # Errors
-    /// The system's, and [`OutsideRoot`].
+    /// The system's, [`OutsideRoot`], and [`crate::error::DeniedName`].
     pub fn open_folder(&self, path: &[u8], purpose: FolderUse, follow: bool) -> io::Result<Handle> {
-        match self.handle() {
-            Some(root) => system::open_beneath(root, &self.relative(path)?, Opens::Folder(purpose), follow),
+        match &self.confined {
+            Some(confined) => confined.open(&self.relative(path)?, Opens::Folder(purpose), follow),
             None => open_folder(working_folder(), path, purpose, follow),
         }
     }
@@ -219,10 +259,10 @@ impl Root {
     /// Opens a content for reading, as [`open_content`] does.
     ///
     /// # Errors
-    /// The system's, and [`OutsideRoot`].
+    /// As [`Self::open_folder`].
     pub fn open_content(&self, path: &[u8], follow: bool) -> io::Result<Handle> {
-        match self.handle() {
-            Some(root) => system::open_beneath(root, &self.relative(path)?, Opens::Content, follow),
+        match &self.confined {
+            Some(confined) => confined.open(&self.relative(path)?, Opens::Content, follow),
             None => open_content(working_folder(), path, follow),
         }
     }
@@ -230,10 +270,10 @@ impl Root {
     /// Describes an entry.
     ///
     /// # Errors
-    /// The system's, and [`OutsideRoot`].
+    /// As [`Self::open_folder`].
     pub fn status(&self, path: &[u8], follow: bool) -> io::Result<FileStatus> {
-        match self.handle() {
-            Some(root) => system::status_beneath(root, &self.relative(path)?, follow),
+        match &self.confined {
+            Some(confined) => confined.status(&self.relative(path)?, follow),
             None => status_at(working_folder(), path, follow),
         }
     }
@@ -248,6 +288,24 @@ impl Root {
             None => canonicalized(path),
             // Asking the path again could give another folder's answer.
             Some(confined) => Ok(folder.and_then(system::path_of).unwrap_or_else(|| join(&confined.canonical, path))),
+        }
+    }
+}
+
+impl Confined {
+    fn open(&self, path: &[u8], opens: Opens, follow: bool) -> io::Result<Handle> {
+        let root = self.handle.as_handle();
+        match &self.denied {
+            Some(denied) => denied.open(root, path, opens, follow),
+            None => system::open_beneath(root, path, opens, follow),
+        }
+    }
+
+    fn status(&self, path: &[u8], follow: bool) -> io::Result<FileStatus> {
+        let root = self.handle.as_handle();
+        match &self.denied {
+            Some(denied) => denied.status(root, path, follow),
+            None => system::status_beneath(root, path, follow),
         }
     }
 }

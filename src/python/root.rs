@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyType};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use super::errors::raised;
 use super::guard::guarded;
@@ -36,11 +36,22 @@ pub fn without_dots(py: Python<'_>, path: &[u8], within: Option<PyRoot>) -> PyRe
 #[pymethods]
 impl PyRoot {
     #[new]
-    fn new(py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[pyo3(signature = (path, *, denied = None, allowed = None))]
+    fn new(
+        py: Python<'_>,
+        path: &Bound<'_, PyAny>,
+        denied: Option<&Bound<'_, PyAny>>,
+        allowed: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
         guarded(|| {
+            let globs = |name: &str, value: Option<&Bound<'_, PyAny>>| -> PyResult<Vec<String>> {
+                let Some(value) = value else { return Ok(Vec::new()) };
+                py.import("vespera_file_ops.paths")?.call_method1("text_list", (name, value))?.extract()
+            };
+            let (denied, allowed) = (globs("denied", denied)?, globs("allowed", allowed)?);
             let encoded = py.import("vespera_file_ops.paths")?.call_method1("encode_path", ("path", path))?;
             let bytes = encoded.cast::<PyBytes>()?.as_bytes();
-            py.detach(|| Root::confined(bytes)).map(Self).map_err(|error| raised(&error))
+            py.detach(|| Root::denying(bytes, &denied, &allowed)).map(Self).map_err(|error| raised(&error))
         })
     }
 
@@ -48,6 +59,18 @@ impl PyRoot {
     #[getter]
     fn path(&self) -> Cow<'_, OsStr> {
         to_shown(self.0.absolute().unwrap_or_default())
+    }
+
+    /// The globs of the names that are not reached in it.
+    #[getter]
+    fn denied<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.denied().0)
+    }
+
+    /// The globs of the names that are reached in spite of them.
+    #[getter]
+    fn allowed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.denied().1)
     }
 
     /// How a path is spelled from this root.
@@ -59,10 +82,19 @@ impl PyRoot {
     }
 
     fn __repr__(&self) -> String {
-        format!("Root({:?})", self.path().to_string_lossy())
+        let (denied, allowed) = self.0.denied();
+        let globs = |name: &str, globs: &[String]| {
+            if globs.is_empty() { String::new() } else { format!(", {name}={globs:?}") }
+        };
+        let path = self.path();
+        format!("Root({:?}{}{})", path.to_string_lossy(), globs("denied", denied), globs("allowed", allowed))
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyType>, (Cow<'_, OsStr>,)) {
-        (py.get_type::<Self>(), (self.path(),))
+    /// What a pickle holds.
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<((Cow<'_, OsStr>,), Bound<'py, PyDict>)> {
+        let options = PyDict::new(py);
+        options.set_item("denied", self.denied(py)?)?;
+        options.set_item("allowed", self.allowed(py)?)?;
+        Ok(((self.path(),), options))
     }
 }

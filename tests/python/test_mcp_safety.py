@@ -154,22 +154,30 @@ def test_walks_leave_denied_names_out_and_a_server_may_allow_them(root: Path) ->
 
 @pytest.mark.hazard(4)
 def test_a_flipped_link_leads_nowhere(root: Path) -> None:
-    """What is inside at one moment and a link to outside at the next."""
+    """What is inside at one moment, and a link to outside or to a denied name at the next."""
     stop = threading.Event()
-    (root / "target.txt").write_text("inside\n")
+    (root / "target.txt").write_text("PASSWORD=inside\n")
+    # Each edit fits what is inside and what is denied, so that its diff would show either.
+    edits = [{"old_text": "PASSWORD=", "new_text": "TOKEN=", "all": True}]
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("read_file", {"path": "flipping"}),
+        ("search_files", {"path": "flipping", "pattern": "PASSWORD"}),
+        ("edit_file", {"path": "flipping", "edits": edits, "dry_run": True}),
+    ]
 
     def flip() -> None:
         number = 0
         while not stop.is_set():
-            os.symlink(["target.txt", "../outside/secret.txt", ".env"][number % 3], root / "next")
+            os.symlink(["target.txt", "../outside/secret.txt", "target.txt", ".env"][number % 4], root / "next")
             os.replace(root / "next", root / "flipping")
             number += 1
 
-    async def work(client: Client) -> list[str]:
-        answers = []
-        for _ in range(600):
-            answer = await client.call_tool("read_file", {"path": "flipping"})
-            answers.append(f"{answer.content[0].text}{answer.structured_content}")
+    async def work(client: Client) -> list[list[str]]:
+        answers: list[list[str]] = [[] for _ in calls]
+        for _ in range(400):
+            for of_tool, (name, arguments) in zip(answers, calls, strict=True):
+                answer = await client.call_tool(name, arguments)
+                of_tool.append(f"{answer.content[0].text}{answer.structured_content}")
         return answers
 
     os.symlink("target.txt", root / "flipping")
@@ -180,11 +188,14 @@ def test_a_flipped_link_leads_nowhere(root: Path) -> None:
     finally:
         stop.set()
         thread.join()
-    outside = (root.parent / "outside/secret.txt").read_text()
     os.symlink("target.txt", root / "next")
     os.replace(root / "next", root / "flipping")
-    assert call(server_of(root), "read_file", path="flipping")[1]["files"][0]["text"] == "inside\n"
-    assert not any(f"'text': '{outside}" in text for text in answers)
+    assert call(server_of(root), "read_file", path="flipping")[1]["files"][0]["text"] == "PASSWORD=inside\n"
+    for (name, _), texts in zip(calls, answers, strict=True):
+        assert not any(SECRET in text for text in texts), name
+        # It was looked at while it led to each of them.
+        for shown in ("PASSWORD=inside", "no such file", "denied"):
+            assert any(shown in text for text in texts), (name, shown)
 
 
 @pytest.mark.hazard(32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from .. import _core
-from ..errors import ArgumentError, OutsideRootError, VfoError
+from ..errors import AccessDeniedError, ArgumentError, VfoError
 from ..listing import get_file_info
 from ..paths import encode_path
 
@@ -55,31 +54,32 @@ class Places:
         for name in roots:
             if not name or "/" in name or name in {".", ".."}:
                 raise ArgumentError(f"root: {name!r} cannot be the name of a root; write --root NAME=DIR")
-        self.roots = {name: _core.Root(path) for name, path in roots.items()}
         allowed = tuple(allowed)
         self.denied = tuple(glob for glob in DENIED if glob not in allowed)
-        self._allowed = allowed
-        again = (f"!{_any_case(glob)}" for glob in allowed if glob not in DENIED)
-        self._walked = (*map(_any_case, self.denied), *again)
+        self.roots = {name: _core.Root(path, denied=self.denied, allowed=allowed) for name, path in roots.items()}
 
     @property
     def only(self) -> str | None:
         """The name of the one root, if there is one."""
         return next(iter(self.roots)) if len(self.roots) == 1 else None
 
-    def exclude(self, given: str | Iterable[str] = ()) -> list[str]:
-        """What a walk leaves out: what was asked for, and what is denied; the last has the last word."""
-        return [*([given] if isinstance(given, str) else given), *self._walked]
-
     def find(self, argument: str, text: str) -> Place:
         """Where the path `text` lies, which is the value of `argument`.
 
         Raises:
-            ArgumentError: It is no path, names no root, or something that is denied.
+            ArgumentError: It is no path, or names no root.
+            AccessDeniedError: It leads to something that is denied.
         """
         encode_path(argument, text)
         place = self._absolute(text) if text.startswith("/") else self._relative(argument, text)
-        self.ensure_allowed(argument, place)
+        try:
+            # The root denies it to whoever opens it; a tool that would only describe a link to it refuses it as well.
+            get_file_info(place.source, within=place.root, follow_symlinks=True)
+        except AccessDeniedError as error:
+            hint = "" if error.errno else "; whoever starts this server can allow a name: --allow NAME"
+            raise AccessDeniedError(f"{argument}: {error}{hint}", path=text, errno=error.errno) from None
+        except VfoError:
+            pass
         return place
 
     def all(self) -> list[Place]:
@@ -98,40 +98,6 @@ class Places:
         paths = [self.shown(place, path) for path in rows["path"].to_list()]
         return rows.with_columns(path=pl.Series(paths, dtype=pl.String))
 
-    def ensure_allowed(self, argument: str, place: Place) -> None:
-        """Refuse what is denied, also where a link leads to it.
-
-        Raises:
-            ArgumentError: It is denied.
-        """
-        top = os.path.realpath(place.root.path)
-        real = os.path.realpath(os.path.join(place.root.path, place.path))
-        below = real[len(top) :] if real == top or real.startswith(top.rstrip("/") + "/") else ""
-        for name in [*place.path.split("/"), *below.split("/")]:
-            if self._is_denied(name):
-                if self._is_outside(place):
-                    # To say that something out there leads back here would tell that it is there.
-                    return
-                raise ArgumentError(
-                    f"{argument}: {name!r} is denied by this server, because it may hold secrets; "
-                    f"whoever starts it can allow it: --allow {name}"
-                )
-
-    def _is_denied(self, name: str) -> bool:
-        folded = name.casefold()
-        if any(fnmatch.fnmatchcase(folded, glob.casefold()) for glob in self._allowed):
-            return False
-        return any(fnmatch.fnmatchcase(folded, glob) for glob in self.denied)
-
-    def _is_outside(self, place: Place) -> bool:
-        try:
-            get_file_info(place.source, within=place.root, follow_symlinks=True)
-        except OutsideRootError:
-            return True
-        except VfoError:
-            pass
-        return False
-
     def _relative(self, argument: str, text: str) -> Place:
         if self.only is not None:
             return Place(self.only, self.roots[self.only], text)
@@ -149,8 +115,3 @@ class Places:
         # The first root refuses it, in the same words as what does not exist.
         name, root = next(iter(self.roots.items()))
         return Place(name, root, text)
-
-
-def _any_case(glob: str) -> str:
-    """The glob for names in any case, as `Places.find` compares them."""
-    return "".join(f"[{char.lower()}{char.upper()}]" if char.isascii() and char.isalpha() else char for char in glob)

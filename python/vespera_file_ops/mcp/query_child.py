@@ -45,7 +45,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _table(table: dict[str, Any]) -> pl.LazyFrame:
-    options: dict[str, Any] = {**table["options"], "within": vfo.Root(table["root"])}
+    options: dict[str, Any] = {**table["options"], "within": vfo.Root(**table["root"])}
     source = table["source"].encode("utf-8", "surrogateescape")
     if table["kind"] in {"hits", "coverage"}:
         scan = vfo.scan_hits if table["kind"] == "hits" else vfo.scan_coverage

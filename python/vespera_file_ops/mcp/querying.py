@@ -78,16 +78,12 @@ def _declared(call: Call, name: str, told: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(path, str):
         raise ArgumentError(f"tables: {name}: path is a text")
     place = call.places.find("tables", path)
-    exclude = options.get("exclude", [])
-    if not isinstance(exclude, (str, list)):
-        raise ArgumentError(f"tables: {name}: exclude is a glob or a list of globs")
-    rest = {option: value for option, value in options.items() if option != "path"}
     return {
         "kind": kind,
-        "root": place.root.path,
+        "root": {"path": place.root.path, "denied": place.root.denied, "allowed": place.root.allowed},
         "source": place.path,
         "prefix": "" if call.places.only else f"{place.name}/",
-        "options": {**rest, "exclude": call.places.exclude(exclude)},
+        "options": {option: value for option, value in options.items() if option != "path"},
     }
 
 

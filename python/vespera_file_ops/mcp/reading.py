@@ -106,8 +106,6 @@ def _content(call: Call, place: Place, given: dict[str, Any], most: int) -> dict
             break
     else:
         raise ChangedError("it changed each time it was read; try again when its writer is done", path=place.path)
-    # Whatever the path leads to by now, what was read is given only if it is allowed still.
-    call.places.ensure_allowed("path", place)
     one: dict[str, Any] = {"path": call.places.shown(place, place.path), "size": size, "blake3": blake3}
     if call.artifacts is not None and (text is None or "\0" not in text):
         one["artifact"] = call.artifacts.read(place, blake3)
@@ -164,8 +162,8 @@ def _glob_files(call: Call, given: dict[str, Any]) -> Answer:
     options = checked(
         "glob_files",
         {
-            "exclude": call.places.exclude(), "include_hidden": given["include_hidden"],
-            "respect_ignore": given["respect_ignore"], **call.scan_options(place),
+            "include_hidden": given["include_hidden"], "respect_ignore": given["respect_ignore"],
+            **call.scan_options(place),
         },
         opt.FILES,
     )  # fmt: skip
@@ -203,7 +201,7 @@ def _by_folder(rows: pl.DataFrame) -> Iterator[str]:
 def _list_directory(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
     page = Page.of("list_directory", given)
-    entries = list_directory(place.source, exclude=call.places.exclude(), within=place.root, cancel=call.cancel)
+    entries = list_directory(place.source, within=place.root, cancel=call.cancel)
     entries = collected(page.behind(filtered(entries.lazy(), given.get("where"))))
     rows = entries.head(given["limit"])
     return table(

@@ -38,10 +38,9 @@ _FLAG = {"type": "boolean", "default": False}
 
 def _search_files(call: Call, given: dict[str, Any]) -> Answer:
     place = call.places.find("path", given["path"])
-    names = ("include", "types", "fixed_strings", "ignore_case", "whole_word", "multiline", "include_hidden",
+    names = ("include", "exclude", "types", "fixed_strings", "ignore_case", "whole_word", "multiline", "include_hidden",
              "respect_ignore")  # fmt: skip
     options: dict[str, Any] = {name: given[name] for name in names if name in given}
-    options["exclude"] = call.places.exclude(given.get("exclude", ()))
     options |= call.scan_options(place)
     hint = _GLOB_HINT if _is_like_a_glob(given["pattern"]) else None
     try:

@@ -56,12 +56,23 @@ pub(super) fn open_root(path: &[u8]) -> io::Result<Handle> {
 
 /// Opens what lies below a root, by a path that starts in it.
 pub(super) fn open_beneath(root: HandleRef<'_>, path: &[u8], opens: Opens, follow: bool) -> io::Result<Handle> {
-    beneath::open_beneath(root, path, flags_of(opens) | folder::link_flag(follow))
+    beneath::open_beneath(root, path, flags_of(opens) | folder::link_flag(follow), beneath::INSIDE)
+}
+
+/// The same where there is no link on the way; [`is_link`] says whether there is one.
+pub(super) fn open_plain(root: HandleRef<'_>, path: &[u8], opens: Opens) -> io::Result<Handle> {
+    // Without `NOFOLLOW`, by which the system would say of a link in a folder's place that it is no folder.
+    beneath::open_beneath(root, path, flags_of(opens), beneath::INSIDE_WITHOUT_LINKS)
+}
+
+/// Describes what lies below a root where there is no link on the way; one in the last place is described.
+pub(super) fn status_plain(root: HandleRef<'_>, path: &[u8]) -> io::Result<FileStatus> {
+    beneath::status_beneath(root, path, false, beneath::INSIDE_WITHOUT_LINKS)
 }
 
 /// Describes what lies below a root.
 pub(super) fn status_beneath(root: HandleRef<'_>, path: &[u8], follow: bool) -> io::Result<FileStatus> {
-    beneath::status_beneath(root, path, follow)
+    beneath::status_beneath(root, path, follow, beneath::INSIDE)
 }
 
 fn flags_of(opens: Opens) -> OFlags {
@@ -89,6 +100,11 @@ pub(super) fn path_of(handle: HandleRef<'_>) -> Option<Vec<u8>> {
 #[must_use]
 pub fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+}
+
+/// The error of a link where none is followed.
+pub(super) fn link_met() -> io::Error {
+    Errno::LOOP.into()
 }
 
 /// How many handles the process may have.

@@ -27,7 +27,7 @@ use cap_std::fs::Dir;
 use super::path_bytes::of_path;
 pub use entries::{EntryBuffer, each_entry};
 pub use folder::{is_link, open_content, open_folder, open_folder_below, status_at, status_of};
-pub(super) use folder::{open_beneath, open_root, status_beneath};
+pub(super) use folder::{link_met, open_beneath, open_plain, open_root, status_beneath, status_plain};
 
 /// An open file or folder.
 #[derive(Debug)]

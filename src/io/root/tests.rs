@@ -1,5 +1,6 @@
 //! What is true of handles and roots on every side.
 
+mod denied;
 mod dots;
 
 use super::path_bytes::of_path;

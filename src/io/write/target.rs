@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use crate::error::{Error, ErrorKind, OutsideRoot, Result};
+use crate::error::{DeniedName, Error, ErrorKind, OutsideRoot, Result};
 use crate::io::root::spelling::{root_bytes, turned};
 use crate::io::root::{self, AsHandle, FileKind, FileStatus, FolderUse, Handle, HandleRef, Root, changes};
 
@@ -35,7 +35,7 @@ impl Target {
     ///
     /// # Errors
     /// [`ErrorKind::PathNotFound`] without the folder, [`ErrorKind::Argument`] for a path that names a folder,
-    /// [`ErrorKind::OutsideRoot`], and [`ErrorKind::NotCommitted`] for everything else that the system reports.
+    /// [`ErrorKind::OutsideRoot`], [`ErrorKind::AccessDenied`] for a name that the root denies, and [`ErrorKind::NotCommitted`] for everything else that the system reports.
     pub fn find(root: &Root, path: &[u8], follow: bool) -> Result<Self> {
         if path.is_empty() || path.contains(&0) {
             return Err(Error::argument("path", "expected a path, got an empty one or one that holds a NUL byte"));
@@ -49,6 +49,7 @@ impl Target {
                 let entered = Place::enter(root, reached.as_ref(), parent);
                 reached = Some(entered.map_err(|error| failed("open its folder", path, error))?);
             }
+            root.refuse_name(name).map_err(|error| failed("write", path, error))?;
             let Some(Place { folder, readable, .. }) = &reached else { break };
             let entry = describe(folder.as_handle(), name).map_err(|error| failed("describe", path, error))?;
             match entry {
@@ -248,8 +249,10 @@ impl Target {
 
 /// A failure before anything took effect. A folder that is not there is the caller's mistake, and has its own kind.
 pub(super) fn failed(step: &str, path: &[u8], error: io::Error) -> Error {
+    let is_denied = DeniedName::is_in(&error);
     let failure = Error::io(step, path, error);
     match failure.kind() {
+        ErrorKind::AccessDenied if is_denied => failure,
         ErrorKind::PathNotFound | ErrorKind::OutsideRoot => failure,
         _ => failure.with_kind(ErrorKind::NotCommitted),
     }
@@ -263,7 +266,7 @@ fn names_a_folder(path: &[u8]) -> Error {
 /// Why a path cannot name a file; outside of the root, no more is said of it than that.
 fn not_a_file(root: &Root, path: &[u8]) -> Error {
     match root.status(path, true) {
-        Err(error) if OutsideRoot::is_in(&error) => failed("write", path, error),
+        Err(error) if OutsideRoot::is_in(&error) || DeniedName::is_in(&error) => failed("write", path, error),
         _ => names_a_folder(path),
     }
 }

@@ -122,7 +122,7 @@ pub enum Swept {
 pub fn remove_abandoned(root: &Root, path: &[u8], is_old: &dyn Fn(&root::FileStatus) -> bool) -> io::Result<Swept> {
     let cut = memchr::memrchr(b'/', path).map_or(0, |at| at + 1);
     let (parent, name) = path.split_at(cut);
-    if !is_temp_name(name) {
+    if !is_temp_name(name) || root.denies(name) {
         return Ok(Swept::Left);
     }
     let parent = if parent.is_empty() { b"." } else { parent };

@@ -25,8 +25,13 @@ impl Walker {
         let ListingBuffers { entries, raw, names, relative } = buffers;
         raw.clear();
         names.clear();
+        let root = &listing.folder.source.root;
         let read = each_entry(handle, entries, |name, kind| {
+            // What git's own folder and ignore files leave out is left out also where they are denied.
             present.note(name);
+            if root.denies(name) {
+                return ControlFlow::Continue(());
+            }
             let start = u32::try_from(names.len()).unwrap_or(u32::MAX);
             names.extend_from_slice(name);
             raw.push((start, u32::try_from(name.len()).unwrap_or(0), kind));

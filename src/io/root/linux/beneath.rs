@@ -18,8 +18,19 @@ use crate::io::root::{FileKind, FileStatus};
 /// How often a resolution is tried again that somebody's rename has disturbed. One in twenty is, under constant renames.
 const ATTEMPTS: usize = 128;
 
+/// No step leads outside.
+pub(super) const INSIDE: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+/// And none goes through a link.
+pub(super) const INSIDE_WITHOUT_LINKS: ResolveFlags = INSIDE.union(ResolveFlags::NO_SYMLINKS);
+
 /// Opens `path` below `root`.
-pub(super) fn open_beneath(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+pub(super) fn open_beneath(
+    root: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+    resolve: ResolveFlags,
+) -> io::Result<OwnedFd> {
+    let resolved_beneath = |at: BorrowedFd<'_>, path: &[u8], flags| resolved_beneath(at, path, flags, resolve);
     let opened = if path.len() > MAX_PATH_BYTES {
         descend_with(root, path, &resolved_beneath)
             .and_then(|descent| resolved_beneath(descent.folder(root), descent.rest, flags))
@@ -33,20 +44,26 @@ pub(super) fn open_beneath(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> 
 }
 
 /// Describes `path` below `root`.
-pub(super) fn status_beneath(root: BorrowedFd<'_>, path: &[u8], follow: bool) -> io::Result<FileStatus> {
+pub(super) fn status_beneath(
+    root: BorrowedFd<'_>,
+    path: &[u8],
+    follow: bool,
+    resolve: ResolveFlags,
+) -> io::Result<FileStatus> {
     let flags = OFlags::PATH | OFlags::CLOEXEC | link_flag(follow);
-    status_of(open_beneath(root, path, flags)?.as_fd())
+    status_of(open_beneath(root, path, flags, resolve)?.as_fd())
 }
 
-fn resolved_beneath(at: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+fn resolved_beneath(at: BorrowedFd<'_>, path: &[u8], flags: OFlags, resolve: ResolveFlags) -> io::Result<OwnedFd> {
     let mut attempts = 0;
     loop {
         match rustix::fs::openat2(at, path, flags, Mode::empty(), resolve) {
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) if attempts < ATTEMPTS => attempts += 1,
             Err(Errno::XDEV) => return Err(OutsideRoot.into()),
-            Err(Errno::LOOP) if meets_magic_link(at, path, flags) => return Err(OutsideRoot.into()),
+            Err(Errno::LOOP) if resolve == INSIDE && meets_magic_link(at, path, flags) => {
+                return Err(OutsideRoot.into());
+            }
             opened => return Ok(opened?),
         }
     }
@@ -140,6 +157,10 @@ mod tests {
         (dir, handle)
     }
 
+    fn inside(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+        open_beneath(root, path, flags, INSIDE)
+    }
+
     const ESCAPES: [&str; 14] = [
         "..",
         "../",
@@ -162,20 +183,23 @@ mod tests {
         let (_dir, root) = tree();
         let content = crate::io::root::linux::folder::CONTENT;
         for path in ESCAPES {
-            for open in [open_beneath, open_by_component] {
+            for open in [inside, open_by_component] {
                 let error = open(root.as_fd(), path.as_bytes(), content).unwrap_err();
                 assert!(OutsideRoot::is_in(&error), "{path}: {error}");
             }
-            assert!(OutsideRoot::is_in(&status_beneath(root.as_fd(), path.as_bytes(), true).unwrap_err()), "{path}");
+            assert!(
+                OutsideRoot::is_in(&status_beneath(root.as_fd(), path.as_bytes(), true, INSIDE).unwrap_err()),
+                "{path}"
+            );
         }
         for path in ["file", "./a//b/file", "a/../file", "a/b/../b/./file"] {
-            for open in [open_beneath, open_by_component] {
+            for open in [inside, open_by_component] {
                 open(root.as_fd(), path.as_bytes(), content).unwrap();
             }
         }
         // Links that stay inside are followed where the kernel watches them, and the link itself can be described.
-        assert_eq!(status_beneath(root.as_fd(), b"a/b/inside", true).unwrap().kind, FileKind::File);
-        assert_eq!(status_beneath(root.as_fd(), b"absolute", false).unwrap().kind, FileKind::Symlink);
+        assert_eq!(status_beneath(root.as_fd(), b"a/b/inside", true, INSIDE).unwrap().kind, FileKind::File);
+        assert_eq!(status_beneath(root.as_fd(), b"absolute", false, INSIDE).unwrap().kind, FileKind::Symlink);
         let link = OFlags::PATH | OFlags::NOFOLLOW;
         open_by_component(root.as_fd(), b"absolute", link).unwrap();
         assert!(OutsideRoot::is_in(&open_by_component(root.as_fd(), b"inside/file", content).unwrap_err()));
@@ -185,9 +209,9 @@ mod tests {
     fn long_paths_stay_inside_too() {
         let (_dir, root) = tree();
         let long = |path: &str| format!("{}{path}", "./".repeat(MAX_PATH_BYTES));
-        open_beneath(root.as_fd(), long("a/b/file").as_bytes(), crate::io::root::linux::folder::CONTENT).unwrap();
+        inside(root.as_fd(), long("a/b/file").as_bytes(), crate::io::root::linux::folder::CONTENT).unwrap();
         for path in ESCAPES {
-            let error = open_beneath(root.as_fd(), long(path).as_bytes(), OFlags::PATH).unwrap_err();
+            let error = inside(root.as_fd(), long(path).as_bytes(), OFlags::PATH).unwrap_err();
             assert!(OutsideRoot::is_in(&error), "{path}: {error}");
         }
     }

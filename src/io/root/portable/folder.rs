@@ -9,7 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use super::status::{describe, of_file, of_metadata};
-use super::{Borrowed, Folder, Handle, HandleRef, Opened};
+use super::{AsHandle, Borrowed, Folder, Handle, HandleRef, Opened};
 use crate::error::OutsideRoot;
 use crate::io::root::path_bytes::to_path;
 use crate::io::root::{FileStatus, FolderUse, Opens, spelling};
@@ -26,7 +26,8 @@ impl std::fmt::Display for LinkMet {
 
 impl std::error::Error for LinkMet {}
 
-pub(super) fn link_met() -> io::Error {
+/// The error of a link where none is followed.
+pub(in crate::io::root) fn link_met() -> io::Error {
     io::Error::other(LinkMet)
 }
 
@@ -66,7 +67,7 @@ pub fn open_folder_below(at: HandleRef<'_>, path: &[u8]) -> io::Result<Handle> {
     if let Some((folder, dir)) = confined(at) {
         let mut reached = open_dir(folder, dir, b".", false)?;
         for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
-            reached = open_folder(super::AsHandle::as_handle(&reached), name, FolderUse::Listing, false)?;
+            reached = open_folder(reached.as_handle(), name, FolderUse::Listing, false)?;
         }
         return Ok(reached);
     }
@@ -144,6 +145,41 @@ pub(in crate::io::root) fn open_beneath(
 /// Describes what lies below a root.
 pub(in crate::io::root) fn status_beneath(root: HandleRef<'_>, path: &[u8], follow: bool) -> io::Result<FileStatus> {
     status_at(root, path, follow)
+}
+
+/// Opens what lies below a root where there is no link on the way; [`is_link`] says whether there is one.
+pub(in crate::io::root) fn open_plain(root: HandleRef<'_>, path: &[u8], opens: Opens) -> io::Result<Handle> {
+    let (entered, last) = enter_plain(root, path)?;
+    let folder = entered.last().map_or(root, AsHandle::as_handle);
+    match opens {
+        Opens::Folder(purpose) => open_folder(folder, last, purpose, false),
+        Opens::Content => open_content(folder, last, false),
+    }
+}
+
+/// Describes what lies below a root where there is no link on the way; one in the last place is described.
+pub(in crate::io::root) fn status_plain(root: HandleRef<'_>, path: &[u8]) -> io::Result<FileStatus> {
+    let (entered, last) = enter_plain(root, path)?;
+    status_at(entered.last().map_or(root, AsHandle::as_handle), last, false)
+}
+
+/// The folders on the way of a path, and the name in the last of them.
+fn enter_plain<'p>(root: HandleRef<'_>, path: &'p [u8]) -> io::Result<(Vec<Handle>, &'p [u8])> {
+    let mut parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+    let needs_folder = path.ends_with(b"/") || matches!(parts.last(), Some(&b"." | &b".."));
+    let last = if needs_folder { b".".as_slice() } else { parts.pop().unwrap_or(b".") };
+    let mut entered: Vec<Handle> = Vec::new();
+    for part in parts {
+        match part {
+            b"." => {}
+            b".." => _ = entered.pop().ok_or(OutsideRoot)?,
+            name => {
+                let here = entered.last().map_or(root, AsHandle::as_handle);
+                entered.push(open_folder(here, name, FolderUse::Passing, false)?);
+            }
+        }
+    }
+    Ok((entered, last))
 }
 
 /// The capability of a folder that must not be left.
