@@ -6,7 +6,8 @@ import hmac
 import ipaddress
 import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -15,6 +16,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.server.transport_security import TransportSecuritySettings
 
 from ..errors import ArgumentError, FileSystemError
+from .subscriptions import Subscriptions
 
 __all__ = ["serve_http"]
 
@@ -53,6 +55,16 @@ def serve_http(server: Server[Any], address: str, token: str | None) -> None:
     names = {f"{shown}:{port}"}
     if _is_loopback(host):
         names |= {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+    running: list[Subscriptions] = []
+    started = server.lifespan
+
+    @asynccontextmanager
+    async def lifespan(server: Server[Any]) -> AsyncIterator[Subscriptions]:
+        async with started(server) as subscriptions:
+            running.append(subscriptions)
+            yield subscriptions
+
+    server.lifespan = lifespan
     app: App = server.streamable_http_app(
         streamable_http_path=_PATH,
         # Whoever makes a browser ask here (DNS rebinding) has another name for this host, or comes from another page.
@@ -64,7 +76,20 @@ def serve_http(server: Server[Any], address: str, token: str | None) -> None:
         app = _with_token(app, token)
     print(f"vfo serve: http://{shown}:{port}{_PATH}", file=sys.stderr, flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-    anyio.run(uvicorn.Server(config).serve, [listener])
+    anyio.run(_Server(config, running).serve, [listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of who listens before it waits for requests to end, which these would not by themselves."""
+
+    def __init__(self, config: uvicorn.Config, running: list[Subscriptions]) -> None:
+        super().__init__(config)
+        self._running = running
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for subscriptions in self._running:
+            subscriptions.end_streams()
+        await super().shutdown(sockets)
 
 
 def _host_and_port(address: str) -> tuple[str, int]:

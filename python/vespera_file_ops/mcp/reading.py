@@ -22,7 +22,7 @@ from .places import Place
 from .sql import collected, filtered
 from .tool import TABLE, Call, Tool, error_text, schema
 
-__all__ = ["TOOLS"]
+__all__ = ["TOOLS", "listed"]
 
 # A larger file is read by byte range alone.
 _MOST_BYTES = 64 << 20
@@ -206,13 +206,14 @@ def _list_directory(call: Call, given: dict[str, Any]) -> Answer:
     rows = entries.head(given["limit"])
     return table(
         chosen(rows, given.get("columns", ["name", "kind", "size", "modified", "error"])),
-        by_row if "columns" in given else _listed,
+        by_row if "columns" in given else listed,
         max_bytes=call.bytes_of(given), row_count=page.shown + entries.height, shown_before=page.shown,
         cursor=lambda count: page.cursor(rows["path"][count - 1], count),
     )  # fmt: skip
 
 
-def _listed(rows: pl.DataFrame) -> Iterator[str]:
+def listed(rows: pl.DataFrame) -> Iterator[str]:
+    """A line for each entry of a folder."""
     for name, kind, size, modified, error in rows.iter_rows():
         shown = f"{name}/" if kind == "dir" else name
         told = "" if kind == "dir" else f"  {size} {plain(modified)}" if kind == "file" else f"  {kind}"

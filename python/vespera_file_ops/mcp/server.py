@@ -25,6 +25,7 @@ from . import querying, reading, searching, writing
 from .answer import Answer
 from .indexing import Artifacts
 from .places import Places
+from .resources import add_resources
 from .tool import Call, Tool, error_text
 
 if TYPE_CHECKING:
@@ -130,13 +131,15 @@ def build_server(settings: Settings) -> Server[Any]:
         content: list[types.ContentBlock] = [types.TextContent(type="text", text=answer.text)]
         return types.CallToolResult(content=content, structured_content=answer.data or None, is_error=answer.is_error)
 
-    return Server(
+    server: Server[Any] = Server(
         "vespera_file_ops",
         version=version("vespera_file_ops"),
         instructions=_INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
+    add_resources(server, places, settings.max_bytes)
+    return server
 
 
 def _lanes(concurrency: int) -> dict[str, anyio.CapacityLimiter]:

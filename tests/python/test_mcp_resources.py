@@ -1,0 +1,667 @@
+"""Resources, and who is told of their changes: in both forms of the protocol, over each transport."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
+
+from vespera_file_ops.mcp import Settings, build_server, resources, subscriptions
+
+from conftest import make_tree
+from mcp_tools import server_of, stdio_of, with_client
+
+pytestmark = pytest.mark.filterwarnings("ignore:resources/(un)?subscribe is removed")
+
+FORMS = ["2025", "2026"]
+SOON = 2.0
+"""Within so many seconds a change is told."""
+QUIET = 0.7
+"""Who has heard nothing for so long will not; what is told takes about a tenth of a second."""
+
+
+@dataclass
+class Ear:
+    """A client that has subscribed."""
+
+    client: Client
+    next: Callable[[], Awaitable[str]]
+    honored: list[str]
+
+    async def hears(self) -> str:
+        """The address that is told next."""
+        with anyio.fail_after(SOON):
+            return await self.next()
+
+    async def hears_nothing(self) -> None:
+        with anyio.move_on_after(QUIET):
+            pytest.fail(f"told of {await self.next()}")
+
+    async def hears_all(self, uris: set[str]) -> None:
+        """Wait until each of these was told, and nothing else."""
+        left = set(uris)
+        while left:
+            told = await self.hears()
+            assert told in uris
+            left.discard(told)
+
+
+@asynccontextmanager
+async def listening(where: Any, form: str, *uris: str) -> AsyncIterator[Ear]:
+    """A client that has subscribed to these, by the form of the protocol of that year."""
+    async with AsyncExitStack() as stack:
+        if form == "2026":
+            client = await stack.enter_async_context(Client(where))
+            listen = await stack.enter_async_context(client.listen(resource_subscriptions=uris))
+
+            async def next_event() -> str:
+                return str((await listen.__anext__()).uri)
+
+            yield Ear(client, next_event, listen.honored.resource_subscriptions or [])
+            return
+        send, receive = anyio.create_memory_object_stream[str](1000)
+
+        async def hear(message: Any) -> None:
+            if getattr(message, "method", "") == "notifications/resources/updated":
+                await send.send(message.params.uri)
+
+        client = await stack.enter_async_context(Client(where, mode="legacy", message_handler=hear))
+        assert client.protocol_version.startswith("2025")
+        for uri in uris:
+            await client.subscribe_resource(uri)
+        yield Ear(client, receive.receive, list(uris))
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    anyio.run(work)
+
+
+def target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return ""
+
+
+def kernel_watchers(pid: int | str = "self") -> int:
+    """How many inotify descriptors a process has."""
+    return sum(target(f"/proc/{pid}/fd/{name}") == "anon_inode:inotify" for name in os.listdir(f"/proc/{pid}/fd"))
+
+
+def held(pid: int | str = "self") -> tuple[int, int]:
+    """Threads and descriptors of a process."""
+    gc.collect()
+    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something in another process, of which nothing tells."""
+    with anyio.fail_after(SOON):
+        while not condition():
+            await anyio.sleep(0.01)
+
+
+@contextmanager
+def served_over_http(root: Path) -> Iterator[tuple[str, int]]:
+    """The address of a server, and its process."""
+    started = [sys.executable, "-m", "vespera_file_ops", "serve", "--root", f"root={root}", "--http", "127.0.0.1:0"]
+    with subprocess.Popen(started, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = process.stderr.readline().removeprefix("vfo serve: ").strip()
+        try:
+            yield address, process.pid
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            left = process.stderr.read()
+            process.wait(10)
+    assert "Traceback" not in left, left
+
+
+def read(server: object, uri: str) -> Any:
+    async def work(client: Client) -> Any:
+        return await client.read_resource(uri)
+
+    (content,) = with_client(server, work).contents
+    assert content.uri == uri
+    return content
+
+
+def refused(server: object, uri: str) -> tuple[int, str]:
+    """The code and the message of a read that is refused, the same in both forms of the protocol."""
+
+    async def work() -> list[tuple[int, str]]:
+        told = []
+        for mode in ("auto", "legacy"):
+            async with Client(server, mode=mode) as client:  # type: ignore[arg-type]
+                with pytest.raises(MCPError) as caught:
+                    await client.read_resource(uri)
+                assert caught.value.data == {"uri": uri}
+                told.append((caught.value.code, caught.value.message))
+        return told
+
+    first, second = anyio.run(work)
+    assert first == second
+    return first
+
+
+def test_what_is_offered_is_declared(demo: Path) -> None:
+    async def work() -> None:
+        for mode in ("auto", "legacy"):
+            async with Client(server_of(demo), mode=mode) as client:  # type: ignore[arg-type]
+                told = client.server_capabilities.resources
+                assert told is not None
+                assert (told.subscribe, told.list_changed) == (True, False)
+                assert client.server_capabilities.tools is not None
+                assert client.server_capabilities.tools.list_changed is False
+                assert client.instructions
+
+    run(work)
+
+
+def test_roots_are_listed_and_the_rest_has_a_template(demo: Path, tmp_path: Path) -> None:
+    make_tree(tmp_path, {"other root/ä b?.txt": b"other\n"})
+    server = build_server(Settings({"demo": str(demo), "other root": str(tmp_path / "other root")}))
+
+    async def work(client: Client) -> Any:
+        with pytest.raises(MCPError, match="cursor"):
+            await client.list_resources(cursor="2")
+        return (await client.list_resources()).resources, (await client.list_resource_templates()).resource_templates
+
+    listed, templates = with_client(server, work)
+    assert [one.uri for one in listed] == ["vfo://demo/", "vfo://other%20root/"]
+    assert {one.mime_type for one in listed} == {"inode/directory"}
+    assert [one.uri_template for one in templates] == ["vfo://{root}/{+path}"]
+    assert "src/" in read(server, "vfo://demo/").text
+    for spelled in ("%C3%A4%20b%3F.txt", "ä b?.txt"):
+        assert read(server, f"vfo://other%20root/{spelled}").text == "other\n"
+
+
+def test_files_are_read_as_text_or_bytes(demo: Path) -> None:
+    contents = {
+        "a.json": b"{}",
+        "wide.txt": b"\xff\xfeh\x00i\x00",
+        "bad.md": b"\xff",
+        "x.png": b"\x00\x01",
+        "t.png": b"t",
+    }
+    make_tree(demo, contents)
+    Path("empty.rs").touch()
+    server = server_of(demo)
+    for path, mime_type, text in (
+        ("src/app.py", "text/x-python", Path("src/app.py").read_text()),
+        ("src/lib.rs", "text/plain", "fn main() {}\n"),
+        ("README.md", "text/markdown", Path("README.md").read_text()),
+        ("a.json", "application/json", "{}"),
+        ("wide.txt", "text/plain", "hi"),
+        ("t.png", "text/plain", "t"),
+        ("empty.rs", "text/plain", ""),
+    ):
+        content = read(server, f"vfo://root/{path}")
+        assert (content.mime_type, content.text) == (mime_type, text), path
+    for path, mime_type in (
+        ("x.png", "image/png"),
+        ("data/blob.bin", "application/octet-stream"),
+        ("bad.md", "application/octet-stream"),
+    ):
+        content = read(server, f"vfo://root/{path}")
+        assert (content.mime_type, base64.b64decode(content.blob)) == (mime_type, Path(path).read_bytes())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names")
+def test_names_that_are_no_text_are_read(demo: Path) -> None:
+    Path(os.fsdecode(b"caf\xe9.txt")).write_text("old\n")
+    assert read(server_of(demo), "vfo://root/caf%E9.txt").text == "old\n"
+
+
+def test_folders_are_read_as_listings(demo: Path) -> None:
+    make_tree(demo, {f"many/{number:04}.txt": b"" for number in range(500)})
+    Path(".env").touch()
+    server = server_of(demo, max_bytes=400)
+    for uri in ("vfo://root/src", "vfo://root/src/"):
+        content = read(server, uri)
+        assert content.mime_type == "inode/directory"
+        assert [line.split()[0] for line in content.text.splitlines()] == ["app.py", "lib.rs", "util.py"]
+    text = read(server, "vfo://root/many").text
+    assert len(text) < 500
+    assert "(500 entries, " in text
+    for uri in ("vfo://root", "vfo://root/", "VFO://root/"):
+        names = [line.split()[0] for line in read(server, uri).text.splitlines()]
+        assert "debug.log" in names
+        assert not {".env", ".git/"} & set(names)
+
+
+def test_what_cannot_be_read_says_why(demo: Path) -> None:
+    make_tree(
+        demo, {"big.txt": b"x" * (resources.MOST_BYTES + 1), ".env": b"", "fits.txt": b"x" * resources.MOST_BYTES}
+    )
+    os.mkfifo("pipe")
+    server = server_of(demo)
+    for uri, code, said in (
+        ("vfo://root/gone", INVALID_PARAMS, "no such file"),
+        ("vfo://root/src//app.py", INVALID_PARAMS, "no such file"),
+        ("vfo://root/src/./app.py", INVALID_PARAMS, "no such file"),
+        ("vfo://root/src%2Fapp.py", INVALID_PARAMS, "no such file"),
+        ("vfo://root/src/app.py/", INVALID_PARAMS, "no such file"),
+        ("vfo://root/src/app.py/x", INVALID_PARAMS, "no such file"),
+        ("vfo://root/a%00b", INVALID_PARAMS, "NUL"),
+        ("vfo://rot/src", INVALID_PARAMS, "did you mean root"),
+        ("file:///etc/passwd", INVALID_PARAMS, "vfo://ROOT/path"),
+        ("vfo:///src", INVALID_PARAMS, "vfo://ROOT/path"),
+        ("src/app.py", INVALID_PARAMS, "vfo://ROOT/path"),
+        ("vfo://root/.env", INVALID_PARAMS, "denied"),
+        ("vfo://root/.git/HEAD", INVALID_PARAMS, "denied"),
+        ("vfo://root/%2Eenv", INVALID_PARAMS, "denied"),
+        ("vfo://root/pipe", INVALID_PARAMS, "fifo"),
+        ("vfo://root/big.txt", INTERNAL_ERROR, "1 MiB"),
+    ):
+        told = refused(server, uri)
+        assert told[0] == code, (uri, told)
+        assert said in told[1], (uri, told)
+    assert len(read(server, "vfo://root/fits.txt").text) == resources.MOST_BYTES
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A root with links to what lies beside it, and to what is denied in it."""
+    make_tree(
+        tmp_path, {"outside/secret.txt": b"secret", "root/in.txt": b"in", "root/.env": b"secret", "root/d/x": b"x"}
+    )
+    top = tmp_path / "root"
+    (top / "link").symlink_to("../outside")
+    (top / "file").symlink_to("../outside/secret.txt")
+    (top / "harmless").symlink_to(".env")
+    return top
+
+
+OUTSIDE = ["link/secret.txt", "file", "link", "../outside/secret.txt", "%2e%2e/outside/secret.txt", "/etc/passwd",
+           "..%2Foutside%2Fsecret.txt", "%2Fetc%2Fpasswd"]  # fmt: skip
+
+
+def test_what_lies_outside_is_told_as_what_is_not_there(beside: Path) -> None:
+    for several in (False, True):
+        roots = {"root": str(beside), **({"other": str(beside / "d")} if several else {})}
+        server = build_server(Settings(roots))
+        expected = refused(server, "vfo://root/gone")
+        for path in OUTSIDE:
+            uri = f"vfo://root/{path}"
+            code, said = refused(server, uri)
+            assert (code, said) == (expected[0], expected[1].replace("vfo://root/gone", uri)), path
+        assert "denied" in refused(server, "vfo://root/harmless")[1]
+
+
+def test_what_a_link_leads_to_by_then_is_looked_at_again(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def repoint(*given: Any, **options: Any) -> Any:
+        for name, leads_to in (("file", ".env"), ("folder", ".git")):
+            (beside / name).unlink(missing_ok=True)
+            (beside / name).symlink_to(leads_to)
+        return original(*given, **options)
+
+    make_tree(beside, {".git/HEAD": b"secret"})
+    for name, path in (("read_file_string", "file"), ("list_directory", "folder")):
+        for link, leads_to in (("file", "in.txt"), ("folder", "d")):
+            (beside / link).unlink(missing_ok=True)
+            (beside / link).symlink_to(leads_to)
+        server = server_of(beside)
+        read(server, f"vfo://root/{path}")
+        original = getattr(resources, name)
+        monkeypatch.setattr(resources, name, repoint)
+        assert "denied" in refused(server, f"vfo://root/{path}")[1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_change_is_told_in_process(demo: Path, form: str) -> None:
+    file, folder = "vfo://root/src/app.py", "vfo://root/data/"
+
+    async def work() -> None:
+        async with listening(server_of(demo), form, file, folder) as ear:
+            Path("src/app.py").write_text("changed")
+            assert await ear.hears() == file
+            assert (await ear.client.read_resource(file)).contents[0].text == "changed"
+            Path("src/lib.rs").write_text("nobody wants to know")
+            make_tree(demo, {"data/new/deep/file.txt": b"x"})
+            assert await ear.hears() == folder
+            await ear.hears_nothing()
+
+    run(work)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_change_is_told_over_stdio(demo: Path, form: str) -> None:
+    async def work() -> None:
+        async with listening(stdio_of("--root", f"root={demo}"), form, "vfo://root/src") as ear:
+            Path("src/app.py").write_text("changed")
+            assert await ear.hears() == "vfo://root/src"
+
+    run(work)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_change_is_told_over_http_and_the_end_of_a_session_ends_its_watchers(demo: Path, form: str) -> None:
+    async def told(address: str, pid: int) -> None:
+        async with listening(address, form, "vfo://root/src", "vfo://root/README.md") as ear:
+            assert kernel_watchers(pid) == 2
+            with anyio.fail_after(10):
+                # A client of 2025 does not wait for its stream to be there, and is told nothing before.
+                while True:
+                    Path("README.md").write_text(f"{time.time()}")
+                    with anyio.move_on_after(0.5):
+                        assert await ear.next() == "vfo://root/README.md"
+                        break
+            Path("src/app.py").write_text(f"{time.time()}")
+            while await ear.hears() != "vfo://root/src":
+                pass
+        await until(lambda: kernel_watchers(pid) == 0)
+
+    async def work() -> None:
+        with served_over_http(demo) as (address, pid):
+            await told(address, pid)
+            before = held(pid)
+            for _ in range(3):
+                await told(address, pid)
+            await until(lambda: held(pid)[0] <= before[0] and held(pid)[1] <= before[1])
+
+    run(work)
+
+
+def test_an_ended_subscription_is_silent(demo: Path) -> None:
+    async def work() -> None:
+        async with listening(server_of(demo), "2025", "vfo://root/src/app.py", "vfo://root/src/lib.rs") as ear:
+            for uri in ("vfo://root/src/app.py", "vfo://root/src/app.py", "vfo://root/never"):
+                await ear.client.unsubscribe_resource(uri)
+            Path("src/app.py").write_text("changed")
+            Path("src/lib.rs").write_text("changed")
+            assert await ear.hears() == "vfo://root/src/lib.rs"
+            await ear.client.unsubscribe_resource("vfo://root/src/lib.rs")
+            assert kernel_watchers() == 0
+            Path("src/lib.rs").write_text("changed again")
+            await ear.hears_nothing()
+            await ear.client.subscribe_resource("vfo://root/src/lib.rs")
+            Path("src/lib.rs").write_text("and again")
+            assert await ear.hears() == "vfo://root/src/lib.rs"
+
+    run(work)
+
+
+def test_an_ended_request_leaves_the_connection_and_no_watcher(demo: Path) -> None:
+    async def work() -> None:
+        async with Client(stdio_of("--root", f"root={demo}")) as client:
+            (child,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            for _ in range(3):
+                async with client.listen(resource_subscriptions=["vfo://root/src"]):
+                    assert kernel_watchers(child) == 1
+                await until(lambda: kernel_watchers(child) == 0)
+            assert (await client.list_resources()).resources
+
+    run(work)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_session_that_ends_leaves_nothing(demo: Path, form: str) -> None:
+    async def work() -> None:
+        async with listening(server_of(demo), form, "vfo://root/", "vfo://root/src/app.py", "vfo://root/gone") as ear:
+            await until(lambda: kernel_watchers() == 2)
+            Path("src/app.py").write_text(f"{time.time()}")
+            await ear.hears_all({"vfo://root/", "vfo://root/src/app.py"})
+
+    run(work)
+    before = held()
+    for _ in range(3):
+        run(work)
+    assert kernel_watchers() == 0
+    deadline = time.monotonic() + SOON
+    while held() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    now = held()
+    assert now[0] <= before[0]
+    assert now[1] <= before[1]
+
+
+def test_who_listens_is_told_that_the_server_stops(demo: Path) -> None:
+    async def work() -> None:
+        with served_over_http(demo) as (address, pid):
+            async with Client(address) as client, client.listen(resource_subscriptions=["vfo://root/"]) as listen:
+                os.kill(pid, signal.SIGINT)
+                with anyio.fail_after(SOON):
+                    # A stream that is torn off would raise.
+                    assert [event async for event in listen] == []
+                    ended = os.pidfd_open(pid)
+                    await anyio.wait_readable(ended)
+                    os.close(ended)
+
+    run(work)
+
+
+def test_two_clients_share_a_watcher(demo: Path) -> None:
+    # Two spellings of one place are each told as they were asked for.
+    async def work() -> None:
+        with served_over_http(demo) as (address, pid):
+            async with listening(address, "2026", "vfo://root/src/app.py", "vfo://root/src/") as first:
+                async with listening(address, "2026", "vfo://root/src/%61pp.py", "vfo://root/src") as second:
+                    assert kernel_watchers(pid) == 2
+                    Path("src/app.py").write_text("one")
+                    await first.hears_all({"vfo://root/src/app.py", "vfo://root/src/"})
+                    await second.hears_all({"vfo://root/src/%61pp.py", "vfo://root/src"})
+                Path("src/app.py").write_text("two")
+                await first.hears_all({"vfo://root/src/app.py", "vfo://root/src/"})
+                assert kernel_watchers(pid) == 2
+            await until(lambda: kernel_watchers(pid) == 0)
+
+    run(work)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_may_come_go_and_be_replaced(demo: Path, form: str) -> None:
+    uris = ["vfo://root/not/yet/there.txt", "vfo://root/src/app.py", "vfo://root/src/lib.rs"]
+
+    async def work() -> None:
+        async with listening(server_of(demo), form, *uris) as ear:
+            assert ear.honored == uris
+            make_tree(demo, {"not/yet/there.txt": b"there"})
+            assert await ear.hears() == uris[0]
+            Path("src/app.py").unlink()
+            assert await ear.hears() == uris[1]
+            Path("src/app.py").write_text("back")
+            assert await ear.hears() == uris[1]
+            for number in range(3):
+                Path("src/lib.rs.new").write_text(f"replaced {number}")
+                Path("src/lib.rs.new").replace("src/lib.rs")
+                assert await ear.hears() == uris[2]
+            Path("not").rename("moved")
+            assert await ear.hears() == uris[0]
+            await ear.hears_nothing()
+
+    run(work)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_denied_or_lies_outside_is_never_told(beside: Path, form: str) -> None:
+    silent = [f"vfo://root/{path}" for path in ("link/secret.txt", "file", "link", "link/not-there")]
+    heard = ["vfo://root/d", "vfo://root/", "vfo://root/in.txt"]
+
+    async def work() -> None:
+        async with listening(server_of(beside), form, *silent, *heard) as ear:
+            # What is outside is taken like what is not there yet.
+            assert ear.honored == silent + heard
+            (beside / ".env").write_text("changed")
+            (beside / "d/.env").write_text("new")
+            (beside / "d/.env").unlink()
+            make_tree(beside, {".git/index": b"", "d/server.pem": b""})
+            make_tree(beside.parent, {"outside/secret.txt": b"changed", "outside/not-there": b"new"})
+            (beside.parent / "outside/not-there").unlink()
+            await ear.hears_nothing()
+            # A file whose name leads to what is denied by now is not told of that.
+            (beside / "in.txt").unlink()
+            (beside / "in.txt").symlink_to(".env")
+            while await ear.hears() != "vfo://root/":
+                pass
+            (beside / ".env").write_text("changed again")
+            await ear.hears_nothing()
+
+    run(work)
+
+
+def test_what_is_denied_cannot_be_subscribed_to(beside: Path) -> None:
+    bad = ["vfo://root/.env", "vfo://root/harmless", "vfo://other/x", "file:///etc/passwd", "vfo://root/../outside"]
+
+    async def work() -> None:
+        async with listening(server_of(beside), "2025") as ear:
+            for uri in bad:
+                with pytest.raises(MCPError) as caught:
+                    await ear.client.subscribe_resource(uri)
+                assert (caught.value.code, caught.value.data) == (INVALID_PARAMS, {"uri": uri})
+        async with listening(server_of(beside), "2026", *bad, "vfo://root/in.txt") as ear:
+            assert ear.honored == ["vfo://root/in.txt"]
+            (beside / "in.txt").write_text("changed")
+            assert await ear.hears() == "vfo://root/in.txt"
+        async with (
+            Client(server_of(beside)) as client,
+            client.listen(tools_list_changed=True, resources_list_changed=True) as listen,
+        ):
+            assert listen.honored.model_dump(exclude_none=True) == {}
+
+    run(work)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_as_many_as_are_allowed_work_and_no_more(tmp_path: Path, form: str) -> None:
+    most = subscriptions.MOST_SUBSCRIPTIONS
+    make_tree(tmp_path, {f"{number % 10}/{number}.txt": b"" for number in range(most)})
+    uris = [f"vfo://root/{number % 10}/{number}.txt" for number in range(most)]
+
+    async def work() -> None:
+        async with listening(server_of(tmp_path), form, *uris) as ear:
+            assert ear.honored == uris
+            await until(lambda: kernel_watchers() == 1)
+            for number in range(most):
+                (tmp_path / f"{number % 10}/{number}.txt").write_text("changed")
+            await ear.hears_all(set(uris))
+            if form == "2025":
+                with pytest.raises(MCPError, match=f"more than the {most}") as caught:
+                    await ear.client.subscribe_resource("vfo://root/0")
+                await ear.client.subscribe_resource(uris[0])
+                await ear.client.unsubscribe_resource(uris[0])
+                await ear.client.subscribe_resource("vfo://root/0")
+            else:
+                with pytest.raises(MCPError, match=f"more than the {most}") as caught:
+                    await ear.client.listen(resource_subscriptions=[*uris, "vfo://root/0"]).__aenter__()
+            assert caught.value.code == INVALID_REQUEST
+
+    run(work)
+    assert kernel_watchers() == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_too_many_folders_are_refused(tmp_path: Path, form: str) -> None:
+    make_tree(tmp_path, {f"{number}/x.txt": b"" for number in range(40)})
+
+    async def work() -> None:
+        uris = [f"vfo://root/{number}" for number in range(40)]
+        async with listening(server_of(tmp_path), form, *(uris[:32] if form == "2025" else [])) as ear:
+            one_more = (
+                ear.client.subscribe_resource(uris[32])
+                if form == "2025"
+                else ear.client.listen(resource_subscriptions=uris).__aenter__()
+            )
+            with pytest.raises(MCPError, match="32 folders are watched already") as caught:
+                await one_more
+            assert kernel_watchers() == (32 if form == "2025" else 0)
+        assert caught.value.code == INTERNAL_ERROR
+
+    run(work)
+    assert kernel_watchers() == 0
+
+
+def test_one_more_subscription_loses_no_change(demo: Path) -> None:
+    make_tree(demo, {f"more/{number}.txt": b"" for number in range(20)})
+
+    async def work() -> None:
+        async with listening(server_of(demo), "2025", "vfo://root/README.md") as ear:
+            for number in range(20):
+                # The watcher is replaced while it has not yet looked.
+                Path("README.md").write_text("x" * number)
+                await ear.client.subscribe_resource(f"vfo://root/more/{number}.txt")
+                assert await ear.hears() == "vfo://root/README.md"
+            await until(lambda: kernel_watchers() == 1)
+
+    run(work)
+
+
+def test_what_is_ignored_is_told_to_those_who_ask_for_it(demo: Path) -> None:
+    async def work() -> None:
+        async with listening(server_of(demo), "2026", "vfo://root/", "vfo://root/debug.log") as ear:
+            Path("debug.log").write_text("changed")
+            assert await ear.hears() == "vfo://root/debug.log"
+            await ear.hears_nothing()
+            Path(".hidden").write_text("new")
+            assert await ear.hears() == "vfo://root/"
+
+    run(work)
+
+
+def test_a_file_that_changes_all_the_time_is_told_now_and_then(demo: Path) -> None:
+    async def work() -> None:
+        async with listening(server_of(demo), "2025", "vfo://root/data") as ear:
+            told = 0
+            with anyio.move_on_after(1.5):
+                async with anyio.create_task_group() as group:
+
+                    async def write() -> None:
+                        for number in range(100_000):
+                            Path("data/blob.bin").write_text(f"{number}")
+                            await anyio.sleep(0.08)
+
+                    group.start_soon(write)
+                    while True:
+                        await ear.next()
+                        told += 1
+            assert 1 <= told <= 8
+
+    run(work)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_server_ends_when_its_client_is_killed(demo: Path, form: str) -> None:
+    listen = (
+        "async with Client(server) as client, client.listen(resource_subscriptions=uris):"
+        if form == "2026"
+        else "async with Client(server, mode='legacy') as client:\n"
+        "        for uri in uris: await client.subscribe_resource(uri)"
+    )
+    script = f"""
+import os, anyio, mcp
+from mcp import Client, StdioServerParameters
+server = StdioServerParameters(command={sys.executable!r}, args=["-m", "vespera_file_ops", "serve", "--root", "root=."])
+uris = ["vfo://root/", "vfo://root/README.md"]
+async def main():
+    {listen}
+        print(open(f"/proc/self/task/{{os.getpid()}}/children").read(), flush=True)
+        await anyio.sleep_forever()
+anyio.run(main)
+"""
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout is not None
+        server = int(client.stdout.readline())
+        assert kernel_watchers(server) == 2
+        ended = os.pidfd_open(server)
+        try:
+            client.kill()
+            assert select.select([ended], [], [], 5)[0], "the server lives on"
+        finally:
+            os.close(ended)
