@@ -88,6 +88,13 @@ async def listening(where: Any, form: str, *uris: str) -> AsyncIterator[Ear]:
         yield Ear(client, receive.receive, list(uris))
 
 
+def put(path: str, text: str) -> None:
+    """Give a file of the current directory its content in one step, which is told once."""
+    new = Path.cwd().parent / "put"
+    new.write_text(text)
+    new.replace(path)
+
+
 def run(work: Callable[[], Awaitable[None]]) -> None:
     anyio.run(work)
 
@@ -331,11 +338,12 @@ def test_a_change_is_told_in_process(demo: Path, form: str) -> None:
 
     async def work() -> None:
         async with listening(server_of(demo), form, file, folder) as ear:
-            Path("src/app.py").write_text("changed")
+            put("src/app.py", "changed")
             assert await ear.hears() == file
             assert (await ear.client.read_resource(file)).contents[0].text == "changed"
-            Path("src/lib.rs").write_text("nobody wants to know")
-            make_tree(demo, {"data/new/deep/file.txt": b"x"})
+            put("src/lib.rs", "nobody wants to know")
+            make_tree(demo.parent, {"new/deep/file.txt": b"x"})
+            (demo.parent / "new").rename("data/new")
             assert await ear.hears() == folder
             await ear.hears_nothing()
 
@@ -346,7 +354,7 @@ def test_a_change_is_told_in_process(demo: Path, form: str) -> None:
 def test_a_change_is_told_over_stdio(demo: Path, form: str) -> None:
     async def work() -> None:
         async with listening(stdio_of("--root", f"root={demo}"), form, "vfo://root/src") as ear:
-            Path("src/app.py").write_text("changed")
+            put("src/app.py", "changed")
             assert await ear.hears() == "vfo://root/src"
 
     run(work)
@@ -360,11 +368,11 @@ def test_a_change_is_told_over_http_and_the_end_of_a_session_ends_its_watchers(d
             with anyio.fail_after(10):
                 # A client of 2025 does not wait for its stream to be there, and is told nothing before.
                 while True:
-                    Path("README.md").write_text(f"{time.time()}")
+                    put("README.md", f"{time.time()}")
                     with anyio.move_on_after(0.5):
                         assert await ear.next() == "vfo://root/README.md"
                         break
-            Path("src/app.py").write_text(f"{time.time()}")
+            put("src/app.py", f"{time.time()}")
             while await ear.hears() != "vfo://root/src":
                 pass
         await until(lambda: kernel_watchers(pid) == 0)
@@ -385,15 +393,15 @@ def test_an_ended_subscription_is_silent(demo: Path) -> None:
         async with listening(server_of(demo), "2025", "vfo://root/src/app.py", "vfo://root/src/lib.rs") as ear:
             for uri in ("vfo://root/src/app.py", "vfo://root/src/app.py", "vfo://root/never"):
                 await ear.client.unsubscribe_resource(uri)
-            Path("src/app.py").write_text("changed")
-            Path("src/lib.rs").write_text("changed")
+            put("src/app.py", "changed")
+            put("src/lib.rs", "changed")
             assert await ear.hears() == "vfo://root/src/lib.rs"
             await ear.client.unsubscribe_resource("vfo://root/src/lib.rs")
             assert kernel_watchers() == 0
-            Path("src/lib.rs").write_text("changed again")
+            put("src/lib.rs", "changed again")
             await ear.hears_nothing()
             await ear.client.subscribe_resource("vfo://root/src/lib.rs")
-            Path("src/lib.rs").write_text("and again")
+            put("src/lib.rs", "and again")
             assert await ear.hears() == "vfo://root/src/lib.rs"
 
     run(work)
@@ -416,8 +424,8 @@ def test_an_ended_request_leaves_the_connection_and_no_watcher(demo: Path) -> No
 def test_a_session_that_ends_leaves_nothing(demo: Path, form: str) -> None:
     async def work() -> None:
         async with listening(server_of(demo), form, "vfo://root/", "vfo://root/src/app.py", "vfo://root/gone") as ear:
-            await until(lambda: kernel_watchers() == 2)
-            Path("src/app.py").write_text(f"{time.time()}")
+            assert kernel_watchers() == 2
+            put("src/app.py", f"{time.time()}")
             await ear.hears_all({"vfo://root/", "vfo://root/src/app.py"})
 
     run(work)
@@ -455,10 +463,10 @@ def test_two_clients_share_a_watcher(demo: Path) -> None:
             async with listening(address, "2026", "vfo://root/src/app.py", "vfo://root/src/") as first:
                 async with listening(address, "2026", "vfo://root/src/%61pp.py", "vfo://root/src") as second:
                     assert kernel_watchers(pid) == 2
-                    Path("src/app.py").write_text("one")
+                    put("src/app.py", "one")
                     await first.hears_all({"vfo://root/src/app.py", "vfo://root/src/"})
                     await second.hears_all({"vfo://root/src/%61pp.py", "vfo://root/src"})
-                Path("src/app.py").write_text("two")
+                put("src/app.py", "two")
                 await first.hears_all({"vfo://root/src/app.py", "vfo://root/src/"})
                 assert kernel_watchers(pid) == 2
             await until(lambda: kernel_watchers(pid) == 0)
@@ -473,15 +481,15 @@ def test_a_file_may_come_go_and_be_replaced(demo: Path, form: str) -> None:
     async def work() -> None:
         async with listening(server_of(demo), form, *uris) as ear:
             assert ear.honored == uris
-            make_tree(demo, {"not/yet/there.txt": b"there"})
+            Path("not/yet").mkdir(parents=True)
+            put("not/yet/there.txt", "there")
             assert await ear.hears() == uris[0]
             Path("src/app.py").unlink()
             assert await ear.hears() == uris[1]
-            Path("src/app.py").write_text("back")
+            put("src/app.py", "back")
             assert await ear.hears() == uris[1]
             for number in range(3):
-                Path("src/lib.rs.new").write_text(f"replaced {number}")
-                Path("src/lib.rs.new").replace("src/lib.rs")
+                put("src/lib.rs", f"replaced {number}")
                 assert await ear.hears() == uris[2]
             Path("not").rename("moved")
             assert await ear.hears() == uris[0]
@@ -548,7 +556,7 @@ def test_as_many_as_are_allowed_work_and_no_more(tmp_path: Path, form: str) -> N
     async def work() -> None:
         async with listening(server_of(tmp_path), form, *uris) as ear:
             assert ear.honored == uris
-            await until(lambda: kernel_watchers() == 1)
+            assert kernel_watchers() == 1
             for number in range(most):
                 (tmp_path / f"{number % 10}/{number}.txt").write_text("changed")
             await ear.hears_all(set(uris))
@@ -595,10 +603,10 @@ def test_one_more_subscription_loses_no_change(demo: Path) -> None:
         async with listening(server_of(demo), "2025", "vfo://root/README.md") as ear:
             for number in range(20):
                 # The watcher is replaced while it has not yet looked.
-                Path("README.md").write_text("x" * number)
+                put("README.md", "x" * number)
                 await ear.client.subscribe_resource(f"vfo://root/more/{number}.txt")
                 assert await ear.hears() == "vfo://root/README.md"
-            await until(lambda: kernel_watchers() == 1)
+            assert kernel_watchers() == 1
 
     run(work)
 
@@ -606,10 +614,10 @@ def test_one_more_subscription_loses_no_change(demo: Path) -> None:
 def test_what_is_ignored_is_told_to_those_who_ask_for_it(demo: Path) -> None:
     async def work() -> None:
         async with listening(server_of(demo), "2026", "vfo://root/", "vfo://root/debug.log") as ear:
-            Path("debug.log").write_text("changed")
+            put("debug.log", "changed")
             assert await ear.hears() == "vfo://root/debug.log"
             await ear.hears_nothing()
-            Path(".hidden").write_text("new")
+            put(".hidden", "new")
             assert await ear.hears() == "vfo://root/"
 
     run(work)

@@ -8,8 +8,8 @@ unless it is called one, and no tool runs a program. What files hold is returned
 
 Data flows one way here too: `server` speaks the protocol and finds the `Tool`; the tool checks its arguments, finds
 each place through `Places`, calls the same functions as everybody else, and gives an `Answer`, which is cut to a size
-that a model can read. `resources` gives the same places as `vfo://ROOT/path`; `subscriptions` knows who is to be told of
-their changes, and each `Feed` is a watcher that several share.
+that a model can read. `resources` gives the same places as `vfo://ROOT/path`; `subscriptions` knows who is to be told
+of their changes, and each `Feed` is a watcher that several share.
 """
 
 from __future__ import annotations

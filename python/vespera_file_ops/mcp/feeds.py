@@ -41,6 +41,7 @@ class Feed:
         self._lock = anyio.Lock()
         self._uris: dict[Place, Counter[str]] = {}
         self._watcher: Watcher | None = None
+        self._ended = anyio.Event()
         self._watched: frozenset[Place] = frozenset()
 
     @property
@@ -80,13 +81,15 @@ class Feed:
             if wanted <= self._watched:
                 return
             watcher = await self._start(wanted)
-            before, self._watcher, self._watched = self._watcher, watcher, wanted
-            self._group.start_soon(self._follow, watcher)
+            before, ended = self._watcher, self._ended
+            self._watcher, self._watched, self._ended = watcher, wanted, anyio.Event()
+            self._group.start_soon(self._follow, watcher, self._ended)
+            if self.empty:
+                self.close()
             if before is not None:
                 # The new one knows nothing of what came before it; the last frame of this one has all of that.
                 before.rescan()
-            if self.empty:
-                self.close()
+                await ended.wait()
 
     async def _start(self, wanted: frozenset[Place]) -> Watcher:
         cancel = _core.CancelToken()
@@ -108,7 +111,7 @@ class Feed:
             cancel.cancel()
             raise
 
-    async def _follow(self, watcher: Watcher) -> None:
+    async def _follow(self, watcher: Watcher, ended: anyio.Event) -> None:
         try:
             async for frame in watcher:
                 for place in self._changed(frame):
@@ -124,6 +127,7 @@ class Feed:
                 self.close()
         finally:
             watcher.close()
+            ended.set()
 
     def _changed(self, frame: pl.DataFrame) -> list[Place]:
         """The places of which a frame tells."""

@@ -103,6 +103,10 @@ class Subscriptions:
             session.end(params.uri)
         return types.EmptyResult()
 
+    def end_streams(self) -> None:
+        """Tell all who listen that nothing more will come, as the server is about to stop."""
+        self._listeners.close()
+
     def _allowed(self, uris: list[str]) -> dict[str, Place]:
         found = {uri: self._place(uri) for uri in uris}
         return {uri: place for uri, place in found.items() if place is not None}
@@ -112,10 +116,6 @@ class Subscriptions:
             return place_of(self._places, uri)
         except VfoError:
             return None
-
-    def end_streams(self) -> None:
-        """Tell all who listen that nothing more will come, as the server is about to stop."""
-        self._listeners.close()
 
     async def _add(self, wanted: Mapping[str, Place]) -> Callable[[], None]:
         """Have each change of these places published from now on, until what is returned is called."""
