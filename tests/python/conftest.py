@@ -55,6 +55,19 @@ def tree(tmp_path: Path) -> Iterator[Path]:
     os.chdir(before)
 
 
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A root with links to what lies beside it, and to what is denied in it."""
+    make_tree(
+        tmp_path, {"outside/secret.txt": b"secret", "root/in.txt": b"in", "root/.env": b"secret", "root/d/x": b"x"}
+    )
+    top = tmp_path / "root"
+    (top / "link").symlink_to("../outside")
+    (top / "file").symlink_to("../outside/secret.txt")
+    (top / "harmless").symlink_to(".env")
+    return top
+
+
 @pytest.fixture(scope="session")
 def mixed_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few dozen files that differ in every column that a query can ask for."""
