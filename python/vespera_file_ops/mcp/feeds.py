@@ -12,9 +12,10 @@ import anyio
 import polars as pl
 
 from .. import _core
-from ..errors import ArgumentError, VfoError
+from ..errors import AccessDeniedError, VfoError
+from ..listing import get_file_info
 from ..watching import Watcher, watch
-from .places import Place, Places
+from .places import Place
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -29,13 +30,11 @@ class Feed:
     """Places of one root under one watcher, which starts with the first and ends with the last of them.
 
     Arguments:
-        places: Says which names are denied.
         group: What the tasks run in that wait for changes.
         tell: Is given the address of what has changed, once for each time that there is something new.
     """
 
-    def __init__(self, places: Places, group: TaskGroup, tell: Callable[[str], Awaitable[None]]) -> None:
-        self._places = places
+    def __init__(self, group: TaskGroup, tell: Callable[[str], Awaitable[None]]) -> None:
         self._group = group
         self._tell = tell
         self._lock = anyio.Lock()
@@ -99,7 +98,6 @@ class Feed:
             return watch(
                 sorted(place.source for place in wanted),
                 include_hidden=True,
-                exclude=self._places.exclude(),
                 within=next(iter(wanted)).root,
                 cancel=cancel,
             )
@@ -144,15 +142,19 @@ class Feed:
                     found.append(place)
             if not left:
                 break
-        return [place for place in found if self._may_be_told(place)]
+        return [place for place in found if _may_be_told(place)]
 
-    def _may_be_told(self, place: Place) -> bool:
-        """Whether it is still allowed, wherever its links lead by now."""
-        try:
-            self._places.ensure_allowed("uri", place)
-        except ArgumentError:
-            return False
-        return True
+
+def _may_be_told(place: Place) -> bool:
+    """Whether it is still allowed, wherever its links lead by now."""
+    try:
+        get_file_info(place.source, within=place.root, follow_symlinks=True)
+    except AccessDeniedError as error:
+        # Without a number it is the root that denies it, and not the system.
+        return bool(error.errno)
+    except VfoError:
+        pass
+    return True
 
 
 def _paths(rows: pl.DataFrame) -> Iterator[str]:

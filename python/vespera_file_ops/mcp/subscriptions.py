@@ -136,7 +136,7 @@ class Subscriptions:
                 key = (place.name, place.path if place in folders else None)
                 if key not in self._feeds:
                     self._ensure_watchable(key)
-                    self._feeds[key] = Feed(self._places, self._group, self._publish)
+                    self._feeds[key] = Feed(self._group, self._publish)
                 self._feeds[key].add(uri, place)
                 held.append((key, uri, place))
             for feed in [self._feeds[key] for key in dict.fromkeys(key for key, _, _ in held)]:

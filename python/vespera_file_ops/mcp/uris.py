@@ -8,9 +8,10 @@ from urllib.parse import quote, unquote_to_bytes
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from ..errors import ArgumentError, OutsideRootError, PathNotFoundError, VfoError
+from ..errors import AccessDeniedError, ArgumentError, OutsideRootError, PathNotFoundError, VfoError
+from .answer import nearest
 from .places import Place, Places
-from .tool import error_text, nearest
+from .tool import error_text
 
 __all__ = ["TEMPLATE", "place_of", "refusal", "uri_of"]
 
@@ -30,7 +31,8 @@ def place_of(places: Places, uri: str) -> Place:
     A place has one spelling, by which those who watch it are brought together. A `?` or `#` is part of a name.
 
     Raises:
-        ArgumentError: It is no address of this server, or something that is denied.
+        ArgumentError: It is no address of this server.
+        AccessDeniedError: It leads to something that is denied.
         PathNotFoundError: No path can be spelled like that.
     """
     scheme, _, rest = uri.partition("://")
@@ -52,9 +54,11 @@ def refusal(error: Exception, uri: str | None = None) -> MCPError:
     if not isinstance(error, VfoError):
         # A defect is told without what files hold.
         return MCPError(types.INTERNAL_ERROR, f"failed: {type(error).__name__}; this is a defect of the server")
-    asked = isinstance(error, (ArgumentError, PathNotFoundError, OutsideRootError))
+    # Without a number it is the root that denies a name, and not the system.
+    is_denied = isinstance(error, AccessDeniedError) and not error.errno
+    is_asked = is_denied or isinstance(error, (ArgumentError, PathNotFoundError, OutsideRootError))
     return MCPError(
-        types.INVALID_PARAMS if asked else types.INTERNAL_ERROR, error_text(error, uri), uri and {"uri": uri}
+        types.INVALID_PARAMS if is_asked else types.INTERNAL_ERROR, error_text(error, uri), uri and {"uri": uri}
     )
 
 
