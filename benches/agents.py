@@ -1,150 +1,286 @@
-"""What an agent pays: time and bytes of the same questions, asked of `vfo serve` and of the official filesystem server.
+"""What an agent pays: calls, tokens and time of the same questions, asked of `vfo serve`, of others, and of a shell.
 
-    python benches/agents.py [--filesystem COMMAND]
+    python benches/agents.py [--filesystem COMMAND] [--rust COMMAND] [--tables costs calls latency features]
 
-COMMAND starts the npm package `@modelcontextprotocol/server-filesystem`, such as `npx mcp-server-filesystem`; without
-it only ours is asked. Both are asked over stdio by the official client, in turn. A client shows its model the text, the
-structured content, or both: the bytes of each are given. A token is about four of them.
+COMMAND starts the npm package `@modelcontextprotocol/server-filesystem`, such as `npx mcp-server-filesystem`, or the
+crate `rust-mcp-filesystem`; without it only ours and the shell (`rg`, `find`, `sort`, `awk`) are asked. All servers are
+asked over stdio by the official client. A client shows its model the content (text), the structured content, or both:
+the tokens of each are given, of all calls of a question together; "worst" is the largest single answer, where both are
+shown. With the package `bpe-openai` tokens are those of o200k_base, else a token is four bytes; the tables say which.
+
+Every answer to a question of the first table is compared with what plain Python finds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
-import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import anyio
 from mcp import Client, StdioServerParameters
 
-from trees import linux
+from agent_latency import latency
+from agent_questions import QUESTIONS, Answer, Way, copy_of
+from trees import linux, skip
 
 ROUNDS = 9
-# Longer questions are asked so often.
+# Questions that take other servers hundreds of calls are asked so often.
 FEW = 3
+# Characters that are made tokens at once.
+_PIECE = 200_000
+TABLES = ("costs", "calls", "latency", "features")
 
 
-class Question(NamedTuple):
-    """One piece of work, as calls of each server."""
+def tokenizer() -> tuple[str, Callable[[str], int]]:
+    """How tokens are counted, and the function that does."""
+    try:
+        import bpe_openai
+    except ImportError:
+        return "bytes / 4", lambda text: (len(text.encode()) + 3) // 4
+    encoding = bpe_openai.get_encoding("o200k_base")
 
-    name: str
-    ours: list[tuple[str, dict[str, Any]]]
-    theirs: list[tuple[str, dict[str, Any]]]
-    rounds: int = ROUNDS
+    def count(text: str) -> int:
+        # It takes no more than so much at once.
+        pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
+        return sum(len(encoding.encode_ordinary(piece)) for piece in pieces)
 
-
-class Told(NamedTuple):
-    """What an answer cost."""
-
-    seconds: float
-    text: int
-    structured: int
-
-
-def questions(tree: str) -> list[Question]:
-    """Reading, names, and what takes theirs a walk and a read of each file."""
-    large = "kernel/bpf/core.c"
-    return [
-        Question(
-            "read a file of 86 kB, whole",
-            [("read_file", {"path": large})],
-            [("read_text_file", {"path": f"{tree}/{large}"})],
-        ),
-        Question(
-            "read 40 lines in the middle of it",
-            [("read_file", {"path": large, "start_line": 1000, "end_line": 1040})],
-            [("read_text_file", {"path": f"{tree}/{large}"})],
-        ),
-        Question(
-            "the names of all headers",
-            [("glob_files", {"patterns": "*.h", "limit": 10_000})],
-            [("search_files", {"path": tree, "pattern": "**/*.h"})],
-            FEW,
-        ),
-        Question(
-            "what lies in a folder",
-            [("list_directory", {"path": "kernel/bpf"})],
-            [("list_directory_with_sizes", {"path": f"{tree}/kernel/bpf"})],
-        ),
-        Question("all calls of kmem_cache_free, two lines of context",
-                 [("search_files", {"pattern": r"kmem_cache_free\(", "path": "mm", "context": 2})], []),
-        Question("which files of net mention RCU most, and were changed this month",
-                 [("query", {"tables": {"h": {"hits": {"pattern": "rcu_read_lock", "path": "net"}}},
-                             "sql": "select path, count(*) as n from h where modified > now() - interval '30 days' "
-                                    "group by path order by n desc limit 20"})], [], FEW),
-        Question("the ten largest files of each kind",
-                 [("query", {"tables": {"f": {"files": {"types": ["c", "py", "rust"]}}},
-                             "sql": "select extension, path, size from (select extension, path, size, row_number() "
-                                    "over (partition by extension order by size desc) as nth from f) t "
-                                    "where nth <= 10 order by extension, size desc"})], [], FEW),
-    ]  # fmt: skip
+    return "o200k_base", count
 
 
-async def asked(client: Client, calls: list[tuple[str, dict[str, Any]]]) -> Told:
-    """Ask all calls of a question."""
-    text = structured = 0
-    begun = time.perf_counter()
-    answers = [await client.call_tool(name, given) for name, given in calls]
-    seconds = time.perf_counter() - begun
-    for answer in answers:
-        shown = "".join(getattr(block, "text", "") for block in answer.content)
-        if answer.is_error:
-            raise SystemExit(f"{calls}: {shown}")
-        text += len(shown.encode())
-        structured += len(json.dumps(answer.structured_content).encode()) if answer.structured_content else 0
-    return Told(seconds, text, structured)
+class Meter:
+    """Asks one server, and adds up what its answers cost."""
+
+    def __init__(self, client: Client | None, folder: str, tokens: Callable[[str], int]) -> None:
+        self.client = client
+        self.folder = folder
+        self.tokens = tokens
+        self.calls = self.content = self.structured = self.worst = self.bytes = 0
+        self.seconds = 0.0
+
+    async def __call__(self, name: str, given: dict[str, Any]) -> str:
+        """Call a tool, or where there is no server a shell."""
+        begun = time.perf_counter()
+        if self.client is None:
+            path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
+            done = subprocess.run(
+                given["command"], shell=True, cwd=self.folder, stdout=subprocess.PIPE, check=True, env={"PATH": path}
+            )
+            text, structured = done.stdout.decode("utf-8", "replace"), None
+        else:
+            answer = await self.client.call_tool(name, given)
+            text = "".join(getattr(block, "text", "") for block in answer.content)
+            structured = answer.structured_content
+            if answer.is_error:
+                raise SystemExit(f"{name} {given}: {text[:500]}")
+        self.seconds += time.perf_counter() - begun
+        data = json.dumps(structured, ensure_ascii=False, separators=(",", ":")) if structured else ""
+        cost = self.tokens(text), self.tokens(data)
+        self.calls += 1
+        self.content += cost[0]
+        self.structured += cost[1]
+        self.worst = max(self.worst, sum(cost))
+        self.bytes += len(text.encode())
+        return text
 
 
-def told(name: str, server: str, calls: int, answers: list[Told]) -> None:
-    """One line of the table."""
-    seconds = sorted(answer.seconds * 1000 for answer in answers)
+def commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    """The servers; each takes the folder as one more argument."""
+    found = {"vfo serve": [sys.executable, "-m", "vespera_file_ops", "serve", "--root"]}
+    if arguments.filesystem:
+        found["filesystem"] = shlex.split(arguments.filesystem)
+    if arguments.rust:
+        found["rust"] = shlex.split(arguments.rust)
+    return found
+
+
+def started(command: list[str], folder: str) -> Client:
+    """A client of a server of this folder, whose words on stderr are not for this table."""
+    quiet = ["sh", "-c", 'exec "$@" 2>/dev/null', "sh", *command, folder]
+    return Client(StdioServerParameters(command=quiet[0], args=quiet[1:]))
+
+
+def heading(counted: str) -> None:
+    tokens = f"content, tokens ({counted}) | structured | both | worst"
+    print(f"| question | asked of | calls | p50 ms | p95 ms | {tokens} | content, bytes |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+
+
+def told(question: str, server: str, meters: list[Meter]) -> None:
+    """One line of a table."""
+    seconds = sorted(meter.seconds * 1000 for meter in meters)
     p95 = seconds[min(len(seconds) - 1, round(0.95 * len(seconds)))]
-    one = answers[-1]
+    one = meters[-1]
     print(
-        f"| {name} | {server} | {calls} | {statistics.median(seconds):.1f} | {p95:.1f} | {one.text:,} | "
-        f"{one.structured:,} | {one.text + one.structured:,} |",
+        f"| {question} | {server} | {one.calls} | {seconds[len(seconds) // 2]:.1f} | {p95:.1f} | {one.content:,} | "
+        f"{one.structured:,} | {one.content + one.structured:,} | {one.worst:,} | {one.bytes:,} |",
         flush=True,
     )
 
 
-async def compare(tree: str, filesystem: str | None) -> None:
-    """Print the table."""
-    ours = StdioServerParameters(command=sys.executable, args=["-m", "vespera_file_ops", "serve", "--root", tree])
-    print("| question | server | calls | p50 ms | p95 ms | text bytes | structured | both |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+async def answers(
+    meter: Callable[[Client | None], Meter], way: Way, truth: Answer, meters: list[Meter], client: Client | None
+) -> None:
+    """Ask a question in this way, several times; each answer must be the right one."""
+    for _ in range(ROUNDS):
+        meters.append(meter(client))
+        answer = await way(meters[-1], meters[-1].folder)
+        if answer != truth:
+            missing, extra = sorted(truth - answer)[:3], sorted(answer - truth)[:3]
+            raise SystemExit(f"{way.__name__} misses {missing}, adds {extra}")
+        if meters[-1].calls > ROUNDS and len(meters) == FEW:
+            break
 
-    async def run(theirs: Client | None) -> None:
-        async with Client(ours) as client:
-            for question in questions(tree):
-                mine: list[Told] = []
-                other: list[Told] = []
-                for _ in range(question.rounds):
-                    mine.append(await asked(client, question.ours))
-                    if theirs is not None and question.theirs:
-                        other.append(await asked(theirs, question.theirs))
-                told(question.name, "vfo serve", len(question.ours), mine)
-                if other:
-                    told(question.name, "filesystem", len(question.theirs), other)
 
-    work: Callable[[Client | None], Awaitable[None]] = run
-    if filesystem is None:
-        await work(None)
-        return
-    command, *arguments = shlex.split(filesystem)
-    async with Client(StdioServerParameters(command=command, args=[*arguments, tree])) as theirs:
-        await work(theirs)
+async def costs(servers: dict[str, list[str]], tree: str) -> None:
+    """The same questions in every way, with the same answers."""
+    counted, tokens = tokenizer()
+    with tempfile.TemporaryDirectory() as top:
+        folder = str(copy_of(Path(tree, "mm"), Path(top).resolve()))
+        heading(counted)
+        for question in QUESTIONS:
+            truth = question.truth(folder)
+            assert truth, question.name
+            for server, way in question.ways.items():
+                if server != "shell" and server not in servers:
+                    continue
+                meters: list[Meter] = []
+                ask = partial(answers, partial(Meter, folder=folder, tokens=tokens), way, truth, meters)
+                if server == "shell":
+                    await ask(None)
+                else:
+                    async with started(servers[server], folder) as client:
+                        await ask(client)
+                told(question.name, server, meters)
+        print(f"\nThe folder: mm/ of Linux 6.1, {len(list(Path(folder).rglob('*')))} entries.\n")
+
+
+def single_calls(tree: str) -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
+    """What each server answers in one call, on the whole tree."""
+    large = "kernel/bpf/core.c"
+    theirs = {"path": f"{tree}/{large}"}
+    return {
+        "read a file of 86 kB, whole": {
+            "vfo serve": ("read_file", {"path": large}),
+            "filesystem": ("read_text_file", theirs),
+            "rust": ("read_text_file", theirs),
+        },
+        "read 41 lines in the middle of it": {
+            "vfo serve": ("read_file", {"path": large, "start_line": 1000, "end_line": 1040}),
+            "filesystem": ("read_text_file", {**theirs, "head": 1040}),
+            "rust": ("read_file_lines", {**theirs, "offset": 999, "limit": 41}),
+        },
+        "the names of all headers": {
+            "vfo serve": ("glob_files", {"patterns": "*.h", "limit": 10_000}),
+            "filesystem": ("search_files", {"path": tree, "pattern": "**/*.h"}),
+            "rust": ("search_files", {"path": tree, "pattern": "**/*.h"}),
+        },
+        "what lies in a folder": {
+            "vfo serve": ("list_directory", {"path": "kernel/bpf"}),
+            "filesystem": ("list_directory_with_sizes", {"path": f"{tree}/kernel/bpf"}),
+            "rust": ("list_directory_with_sizes", {"path": f"{tree}/kernel/bpf"}),
+        },
+        "which files of net mention RCU most": {
+            "vfo serve": ("search_files", {"pattern": "rcu_read_lock", "path": "net", "output": "counts", "limit": 20})
+        },
+        "the ten largest files of each kind": {
+            "vfo serve": ("query", {
+                "tables": {"f": {"files": {"types": ["c", "py", "rust"]}}},
+                "sql": "select extension, path, size from (select extension, path, size, row_number() over (partition "
+                       "by extension order by size desc) as nth from f) t where nth <= 10 order by extension, nth"})
+        },
+    }  # fmt: skip
+
+
+async def calls(servers: dict[str, list[str]], tree: str) -> None:
+    """One call at a time, on all of Linux."""
+    counted, tokens = tokenizer()
+    heading(counted)
+    for question, by_server in single_calls(tree).items():
+        for server, (name, given) in by_server.items():
+            if server not in servers:
+                continue
+            async with started(servers[server], tree) as client:
+                meters = []
+                for _ in range(ROUNDS):
+                    meters.append(Meter(client, tree, tokens))
+                    await meters[-1](name, given)
+                    if meters[-1].seconds > 1 and len(meters) == FEW:
+                        break
+            told(question, server, meters)
+    print("\nThe folder: all of Linux 6.1; an answer of ours is cut at 20,000 bytes of text, and says so.\n")
+
+
+async def features(servers: dict[str, list[str]], tree: str) -> None:
+    """What the tools of each server take, as it lists them."""
+    listed: dict[str, dict[str, set[str]]] = {}
+    sizes = {}
+    for server, command in servers.items():
+        async with started(command, f"{tree}/mm") as client:
+            tools = (await client.list_tools()).tools
+            listed[server] = {tool.name: set(tool.input_schema.get("properties", {})) for tool in tools}
+            sizes[server] = sum(len(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in tools)
+
+    def has(*names: str) -> Callable[[dict[str, set[str]]], str]:
+        def of(tools: dict[str, set[str]]) -> str:
+            found = [name for name, taken in tools.items() if name in names or taken & set(names)]
+            return ", ".join(f"`{name}`" for name in found) or "no"
+
+        return of
+
+    rows: dict[str, Callable[[dict[str, set[str]]], str]] = {
+        "search of contents": lambda tools: next(
+            (f"`{name}`" for name, taken in tools.items() if {"query", "pattern", "is_regex"} <= taken
+             or {"pattern", "fixed_strings"} <= taken), "no"),
+        "lines around a hit": has("context"),
+        "counts by file": has("output"),
+        "SQL over files and hits": has("sql"),
+        "a range of lines": has("start_line", "offset"),
+        "several files in one call": has("read_multiple_files", "read_multiple_text_files", "start_byte"),
+        "a bound on rows": has("limit"),
+        "a write refused after a change": has("expected_blake3"),
+        "an edit tried without writing": has("dry_run", "dryRun"),
+        "moves, makes folders": has("move_file", "create_directory"),
+        "why a file is not found": has("explain"),
+    }  # fmt: skip
+    print("| tools/list | " + " | ".join(servers) + " |\n| --- |" + " --- |" * len(servers))
+    for name, of in rows.items():
+        print(f"| {name} | " + " | ".join(of(listed[server]) for server in servers) + " |")
+    print("| tools | " + " | ".join(f"{len(listed[server])}, {sizes[server]:,} bytes" for server in servers) + " |\n")
+    for server, by_name in listed.items():
+        print(f"{server}: " + "; ".join(f"{name}({', '.join(sorted(taken))})" for name, taken in by_name.items()))
 
 
 def main() -> None:
     """Ask."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--filesystem", metavar="COMMAND")
-    anyio.run(compare, str(Path(linux()).resolve()), parser.parse_args().filesystem)
+    parser.add_argument("--rust", metavar="COMMAND")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    arguments = parser.parse_args()
+    tree = str(Path(linux()).resolve())
+    servers = commands(arguments)
+    for name in ("filesystem", "rust"):
+        if name not in servers:
+            skip(name, f"--{name} COMMAND is not given")
+    made: dict[str, Callable[[dict[str, list[str]], str], Awaitable[None]]] = {
+        "costs": costs,
+        "calls": calls,
+        "latency": partial(latency, started),
+        "features": features,
+    }
+    print(f"load of the machine: {' '.join(f'{load:.1f}' for load in os.getloadavg())}\n")
+    for table in arguments.tables:
+        anyio.run(made[table], servers, tree)
 
 
 if __name__ == "__main__":
