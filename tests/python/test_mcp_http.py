@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,11 @@ from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+
+from vespera_file_ops.mcp import Settings, serve
 
 from conftest import make_tree
 from mcp_tools import server_of, with_client
@@ -89,6 +93,22 @@ def test_a_token_is_asked_of_every_request(demo: Path) -> None:
         transport = streamable_http_client(address, http_client=httpx2.AsyncClient(headers=headers))
         answer = with_client(transport, work)
     assert answer.structured_content["files"][0]["text"] == "fn main() {}\n"
+
+
+def test_an_answer_waits_for_no_acknowledgement(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The head and the body of an answer are two writes: the second waits 40 ms where small writes are held back.
+    delays = []
+
+    async def accept_one(_server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        (listener,) = sockets
+        with listener, socket.create_connection(listener.getsockname()):
+            connection, _ = listener.accept()
+            with connection:
+                delays.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0)
+
+    monkeypatch.setattr(uvicorn.Server, "serve", accept_one)
+    serve(Settings({"demo": str(demo)}), http="127.0.0.1:0")
+    assert delays == [False]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ def serve_http(server: Server[Any], address: str, token: str | None) -> None:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise FileSystemError(f"http: cannot bind {address}: {error.strerror}") from None
+    # The event loop does so for the sockets that it makes; this one passes it on to each connection.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     names = {f"{shown}:{port}"}
