@@ -299,6 +299,25 @@ def test_an_edit_keeps_whole_line_ends(demo: Path, before: bytes, old: str, new:
     assert (demo / "e.txt").read_bytes() == after
 
 
+@pytest.mark.parametrize("leads", [None, "/etc/hostname", "../beside"])
+def test_a_file_that_goes_during_its_edit_is_told_as_gone(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, leads: str | None
+) -> None:
+    (demo.parent / "beside").write_text("TODO")
+    searched = writing.search_text
+
+    def search_and_remove(*given: Any, **options: Any) -> Any:
+        hits = searched(*given, **options)
+        (demo / "README.md").unlink(missing_ok=True)
+        if leads is not None:
+            (demo / "README.md").symlink_to(leads)
+        return hits
+
+    monkeypatch.setattr(writing, "search_text", search_and_remove)
+    said = refused(server_of(demo), "edit_file", path="README.md", edits=[{"old_text": "TODO", "new_text": "DONE"}])
+    assert said == "README.md: no such file or folder; list_directory shows what is there"
+
+
 def test_a_mixed_line_end_is_counted_in_both_spellings(demo: Path) -> None:
     make_tree(demo, {"e.txt": b"a\nb\na\r\nb\r\n"})
     edits = [{"old_text": "a\nb", "new_text": "x"}]

@@ -12,7 +12,7 @@ import polars as pl
 from ..bulk import apply_edits
 from ..errors import ArgumentError, ConflictError, FileSystemError, PathNotFoundError
 from ..files import compute_file_hash, read_file_string
-from ..listing import list_directory
+from ..listing import get_file_info, list_directory
 from ..searches import search_text
 from ..writes import write_file_atomic
 from .answer import Answer
@@ -68,7 +68,9 @@ def _edit_file(call: Call, given: dict[str, Any]) -> Answer:
     if done["status"] == "conflict":
         raise ConflictError("the file has changed since it was read; read it again", path=place.path)
     if done["status"] == "error":
-        raise FileSystemError(done["error"], path=place.path)
+        # What is there no longer, or leads outside by now, is told as what does not exist.
+        get_file_info(place.source, within=place.root, follow_symlinks=True)
+        raise FileSystemError(f"{shown}: {done['error']}", path=place.path)
     word = "would be written" if given["dry_run"] and done["status"] == "written" else done["status"]
     return _told(call, shown, f"{word}, {frame.height} edits", done["blake3"], planned["diff"])
 
