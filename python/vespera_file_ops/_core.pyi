@@ -97,6 +97,8 @@ this call (../README.md)
         """The folder, as an absolute path."""
     def relative(self, path: bytes) -> bytes:
         """How a path is spelled from this root; an absolute one is inside if it begins with the root's own."""
+    def status(self, path: bytes) -> tuple[str, int]:
+        """The kind and the size of what a path leads to: one question to the system, for whoever asks often."""
 
 @final
 class Request:
@@ -209,6 +211,7 @@ def read_lines(
 def read_chunks(path: bytes, *, chunk_size: int, strategy: str, within: Root | None) -> ChunkIterator:
     """The content of a file in pieces."""
 
+def hash_bytes(content: bytes) -> str: ...
 def hash_file(path: bytes, *, strategy: str, within: Root | None, cancel: CancelToken | None) -> str:
     """The BLAKE3 hash of a file, in hexadecimal."""
 

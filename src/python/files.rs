@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::content::{ContentReader, Stopped};
 use crate::io::decode::{EncodingChoice, TextEncoding, decode_replacing, decode_strict};
+use crate::io::hash::hash_bytes_hex;
 use crate::io::opener::RegularFile;
 use crate::io::root::{AsHandle, FileStatus, Root, into_file, status_of};
 use crate::io::strategy::Thresholds;
@@ -350,6 +351,12 @@ pub fn hash_file(
         let (thresholds, root) = (thresholds_of(strategy)?, root_of(within));
         run(py, &root, path, cancel, |stopped| whole::hash_file(&root, path, thresholds, stopped))
     })
+}
+
+/// The BLAKE3 hash of a content in memory, in hexadecimal.
+#[pyfunction]
+pub fn hash_bytes(py: Python<'_>, content: &[u8]) -> String {
+    py.detach(|| hash_bytes_hex(content))
 }
 
 /// What this process has done so far.

@@ -63,6 +63,7 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(files::read_lines, module)?)?;
     module.add_function(wrap_pyfunction!(files::read_chunks, module)?)?;
     module.add_function(wrap_pyfunction!(files::hash_file, module)?)?;
+    module.add_function(wrap_pyfunction!(files::hash_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(writes::write_file, module)?)?;
     module.add_function(wrap_pyfunction!(writes::append_file, module)?)?;
     module.add_function(wrap_pyfunction!(writes::sweep_temp_files, module)?)?;

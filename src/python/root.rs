@@ -81,6 +81,15 @@ impl PyRoot {
         })
     }
 
+    /// The kind and the size of what a path leads to: one question to the system, for whoever asks often.
+    fn status(&self, py: Python<'_>, path: &[u8]) -> PyResult<(&'static str, u64)> {
+        guarded(|| {
+            let status = py.detach(|| self.0.status(path, true));
+            let status = status.map_err(|error| raised(&Error::io("describe", path, error)))?;
+            Ok((status.kind.as_str(), status.size))
+        })
+    }
+
     fn __repr__(&self) -> String {
         let (denied, allowed) = self.0.denied();
         let globs = |name: &str, globs: &[String]| {

@@ -14,7 +14,7 @@ from mcp import Client
 
 import vespera_file_ops as vfo
 from vespera_file_ops.errors import ArgumentError
-from vespera_file_ops.mcp import Settings, build_server, reading, writing
+from vespera_file_ops.mcp import Settings, build_server, contents, writing
 
 from conftest import make_tree
 from mcp_tools import call, refused, server_of, stdio_of, with_client
@@ -384,10 +384,31 @@ def test_a_row_of_hits_is_a_line(demo: Path) -> None:
 
 def test_a_lone_surrogate_is_no_argument(demo: Path) -> None:
     edits = {"edits": [{"old_text": "a", "new_text": "\ud800"}]}
-    tool = {tool.name: tool for tool in (*reading.TOOLS, *writing.TOOLS)}
+    tool = {tool.name: tool for tool in (*contents.TOOLS, *writing.TOOLS)}
     for name, given in (("read_file", {}), ("edit_file", edits)):
         for path in ("\ud800", "app\udcff.py"):
             with pytest.raises(ArgumentError, match="surrogate"):
                 tool[name].checked({"path": path, **given})
     with pytest.raises(ArgumentError, match="surrogate"):
         tool["edit_file"].checked({"path": "app.py", **edits})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"a", b"a\n", b"\n", b"\n\n", b"a\r\nb\r", "größe\n".encode(), "größe".encode("latin-1"),
+        b"\x1b$B%F\x1b(B", b"\xef\xbb\xbfa\nb", "\ufeffa\nb".encode("utf-16"), "日本\n".encode("shift-jis"),
+        "a\u2028b\x85c\x0bd".encode(), b"\xff\xfe", b"\xf0\x9f\x98", b"+AGE-\n",
+    ],
+)  # fmt: skip
+def test_the_text_is_the_files_own(demo: Path, raw: bytes) -> None:
+    (demo / "t.txt").write_bytes(raw)
+    (one,) = call(server_of(demo), "read_file", path="t.txt")[1]["files"]
+    text = vfo.read_file_string("t.txt", errors="replace")
+    assert (one["size"], one["blake3"]) == (len(raw), vfo.compute_file_hash("t.txt"))
+    assert (one["text"], one["lines"]) == (text, len(text.split("\n")) - text.endswith("\n") - (text == ""))
+    whole = text.split("\n")
+    for start in range(1, one["lines"] + 1):
+        for end in range(start, one["lines"] + 2):
+            (part,) = call(server_of(demo), "read_file", path="t.txt", start_line=start, end_line=end)[1]["files"]
+            assert part["text"].removesuffix("\n") == "\n".join(whole[start - 1 : min(end, one["lines"])])

@@ -13,7 +13,6 @@ import polars as pl
 
 from .. import _core
 from ..errors import AccessDeniedError, VfoError
-from ..listing import get_file_info
 from ..watching import Watcher, watch
 from .places import Place
 
@@ -148,7 +147,7 @@ class Feed:
 def _may_be_told(place: Place) -> bool:
     """Whether it is still allowed, wherever its links lead by now."""
     try:
-        get_file_info(place.source, within=place.root, follow_symlinks=True)
+        place.root.status(place.source)
     except AccessDeniedError as error:
         # Without a number it is the root that denies it, and not the system.
         return bool(error.errno)

@@ -20,7 +20,6 @@ import polars as pl
 
 from ..errors import ArgumentError, MissingExtraError, PathNotFoundError, VfoError
 from ..files import read_file
-from ..listing import get_file_info
 from .answer import Answer, cut, table
 from .sql import where_of
 from .tool import TABLE, Call, Tool, schema
@@ -195,11 +194,7 @@ def _shown(places: Places, tops: dict[str, str], path: str) -> str | None:
     relative = path[len(tops[name]) + 1 :]
     shown = relative if places.only is not None else f"{name}/{relative}"
     try:
-        place = places.find("path", shown)
-        get_file_info(place.source, within=place.root)
-    except PathNotFoundError:
-        # The index tells what it held; that the file has gone is told by whoever reads it.
-        return shown
+        places.find("path", shown)
     except VfoError:
         return None
     return shown

@@ -10,7 +10,6 @@ import polars as pl
 
 from .. import _core
 from ..errors import AccessDeniedError, ArgumentError, VfoError
-from ..listing import get_file_info
 from ..paths import encode_path
 
 __all__ = ["DENIED", "Place", "Places"]
@@ -74,7 +73,7 @@ class Places:
         place = self._absolute(text) if text.startswith("/") else self._relative(argument, text)
         try:
             # The root denies it to whoever opens it; a tool that would only describe a link to it refuses it as well.
-            get_file_info(place.source, within=place.root, follow_symlinks=True)
+            place.root.status(place.source)
         except AccessDeniedError as error:
             hint = "" if error.errno else "; whoever starts this server can allow a name: --allow NAME"
             raise AccessDeniedError(f"{argument}: {error}{hint}", path=text, errno=error.errno) from None

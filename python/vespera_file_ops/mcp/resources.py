@@ -18,8 +18,8 @@ from .. import _core
 from ..errors import DecodeError, LimitError, PathNotFoundError
 from ..files import read_file, read_file_string
 from ..listing import get_file_info, list_directory
+from .listing import listed
 from .places import Place, Places
-from .reading import listed
 from .subscriptions import Subscriptions
 from .uris import TEMPLATE, place_of, refusal, uri_of
 

@@ -21,7 +21,7 @@ except ImportError as error:
     raise MissingExtraError("a server needs the extra mcp: pip install 'vespera_file_ops[mcp]'") from error
 
 from .. import _core
-from . import querying, reading, searching, writing
+from . import contents, listing, querying, searching, writing
 from .answer import Answer
 from .indexing import Artifacts
 from .places import Places
@@ -89,7 +89,7 @@ def build_server(settings: Settings) -> Server[Any]:
             raise ArgumentError(f"{name}: expected more than 0, got {getattr(settings, name)}")
     places = Places(settings.roots, settings.allowed)
     artifacts = None if settings.index is None else Artifacts(settings.index, settings.embedder)
-    offered = [*reading.TOOLS, *searching.TOOLS, *querying.TOOLS]
+    offered = [*listing.TOOLS, *contents.TOOLS, *searching.TOOLS, *querying.TOOLS]
     offered += [] if artifacts is None else [artifacts.tool()]
     offered += [] if settings.read_only else writing.TOOLS
     tools = {tool.name: tool for tool in offered}

@@ -17,7 +17,6 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Res
 from mcp.shared.exceptions import MCPError
 
 from ..errors import LimitError, VfoError
-from ..listing import get_file_info
 from .feeds import Feed
 from .places import Place, Places
 from .uris import place_of, refusal
@@ -213,7 +212,7 @@ class _Session:
 
 def _is_folder(place: Place) -> bool:
     try:
-        kind: str = get_file_info(place.source, within=place.root, follow_symlinks=True)["kind"][0]
+        kind, _ = place.root.status(place.source)
     except VfoError:
         # What is not there yet, and what lies outside, is taken for a file alike.
         return False

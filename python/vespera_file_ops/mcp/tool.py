@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .indexing import Artifacts
     from .places import Place, Places
 
-__all__ = ["Call", "Tool", "error_text", "schema"]
+__all__ = ["SEVERAL", "TABLE", "Call", "Tool", "error_text", "schema"]
 
 TABLE: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100, "description": "rows at most"},
@@ -28,6 +28,11 @@ TABLE: dict[str, dict[str, Any]] = {
     "max_bytes": {"type": "integer", "minimum": 256, "description": "of the answer, 20000 by default"},
 }
 """The arguments of a tool that answers with a table."""
+
+SEVERAL: dict[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 50}]
+}
+"""A text, or some of them."""
 
 # A message about an argument shows so much of its value.
 _SHOWN = 80
