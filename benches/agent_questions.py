@@ -197,7 +197,7 @@ async def callers_by_filesystem(ask: Ask, folder: str) -> Answer:
 
 
 async def callers_by_rust(ask: Ask, folder: str) -> Answer:
-    """The lines, and around each the lines that the search does not tell."""
+    """The lines, and around each the lines that the search does not tell: many calls, but no whole files."""
     shown: Answer = set()
     hits = _hits_of_rust(await _searched_by_rust(ask, folder, rf"\b{CALLED}\("))
     for path, numbers in hits.items():

@@ -57,6 +57,10 @@ def tokenizer() -> tuple[str, Callable[[str], int]]:
     return "o200k_base", count
 
 
+class RefusedError(Exception):
+    """A server answers with an error."""
+
+
 class Meter:
     """Asks one server, and adds up what its answers cost."""
 
@@ -81,7 +85,7 @@ class Meter:
             text = "".join(getattr(block, "text", "") for block in answer.content)
             structured = answer.structured_content
             if answer.is_error:
-                raise SystemExit(f"{name} {given}: {text[:500]}")
+                raise RefusedError(f"{name} {given}: {text[:500]}")
         self.seconds += time.perf_counter() - begun
         data = json.dumps(structured, ensure_ascii=False, separators=(",", ":")) if structured else ""
         cost = self.tokens(text), self.tokens(data)
@@ -169,7 +173,7 @@ def single_calls(tree: str) -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
     large = "kernel/bpf/core.c"
     theirs = {"path": f"{tree}/{large}"}
     return {
-        "read a file of 86 kB, whole": {
+        "read a file of 77 kB": {
             "vfo serve": ("read_file", {"path": large}),
             "filesystem": ("read_text_file", theirs),
             "rust": ("read_text_file", theirs),
@@ -209,15 +213,21 @@ async def calls(servers: dict[str, list[str]], tree: str) -> None:
         for server, (name, given) in by_server.items():
             if server not in servers:
                 continue
+            meters: list[Meter] = []
+            said = None
             async with started(servers[server], tree) as client:
-                meters = []
-                for _ in range(ROUNDS):
+                while len(meters) < (FEW if any(meter.seconds > 1 for meter in meters) else ROUNDS):
                     meters.append(Meter(client, tree, tokens))
-                    await meters[-1](name, given)
-                    if meters[-1].seconds > 1 and len(meters) == FEW:
+                    try:
+                        await meters[-1](name, given)
+                    except RefusedError as error:
+                        said = error
                         break
-            told(question, server, meters)
-    print("\nThe folder: all of Linux 6.1; an answer of ours is cut at 20,000 bytes of text, and says so.\n")
+            if said is None:
+                told(question, server, meters)
+            else:
+                print(f"| {question} | {server} | 1 | {said} |", flush=True)
+    print("\nThe folder: all of Linux 6.1; ours cuts an answer at 20,000 bytes of text or rows, and says so.\n")
 
 
 async def features(servers: dict[str, list[str]], tree: str) -> None:
@@ -245,6 +255,7 @@ async def features(servers: dict[str, list[str]], tree: str) -> None:
         "counts by file": has("output"),
         "SQL over files and hits": has("sql"),
         "a range of lines": has("start_line", "offset"),
+        "the first or last lines": has("head", "tail", "head_file", "tail_file"),
         "several files in one call": has("read_multiple_files", "read_multiple_text_files", "start_byte"),
         "a bound on rows": has("limit"),
         "a write refused after a change": has("expected_blake3"),

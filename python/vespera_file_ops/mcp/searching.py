@@ -98,20 +98,24 @@ def _skipped(summaries: list[Summary]) -> dict[str, int]:
 
 
 def _by_file(rows: pl.DataFrame) -> Iterator[str]:
-    """Each file once, and below it its lines."""
+    """Each file once, and below it its lines as ripgrep shows them, each once and in order."""
+    following = zip(rows["path"].to_list()[1:], rows["line_number"].to_list()[1:], strict=True)
     above, last = None, 0
     for row in rows.iter_rows(named=True):
-        text = "" if row["path"] == above else f"{row['path']}\n"
-        last = 0 if row["path"] != above else last
+        next_path, next_hit = next(following, (None, 0))
+        text = ""
+        if row["path"] != above:
+            text, last = f"{'' if above is None else chr(10)}{row['path']}\n", 0
         above, number = row["path"], row["line_number"]
         before, after = row.get("before") or [], row.get("after") or []
         for at, line in enumerate(before, number - len(before)):
-            # What the hit before has shown is not shown again.
-            text += f"  {at}- {cut(line)}\n" if at > last else ""
-        text += f"  {number}: {row['line']}\n" if number != last or not after else ""
+            text += f"{at}-{cut(line)}\n" if at > last else ""
+        text += f"{number}:{row['line']}\n"
+        # What is a hit itself, or stands before the next one, comes with that one.
+        end = next_hit if next_path == above else number + len(after) + 1
         for at, line in enumerate(after, number + 1):
-            text += f"  {at}- {cut(line)}\n" if at > last else ""
-        last = max(last, number + len(after))
+            text += f"{at}-{cut(line)}\n" if at < end else ""
+        last = min(number + len(after), end - 1)
         yield text
 
 
