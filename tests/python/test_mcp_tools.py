@@ -47,14 +47,14 @@ def test_a_search_is_grouped_by_file_and_equals_ripgrep(demo: Path) -> None:
     assert (data["row_count"], data["truncated"], data["skipped"]) == (42, False, {"binary": 1})
     # Each path once, and every line.
     assert all(text.count(path + "\n") == 1 for path, _, _ in expected)
-    assert all(f"{number}: {line}\n" in text for _, number, line in expected)
+    assert all(f"{number}:{line}\n" in text for _, number, line in expected)
 
 
 def test_context_shows_no_line_twice(demo: Path) -> None:
     make_tree(demo, {"many.txt": b"".join(b"hit %d\n" % number for number in range(6)) + b"end\n"})
     text, _ = call(server_of(demo), "search_files", pattern="hit [135]", path="many.txt", context=2)
     assert text.splitlines()[:8] == [
-        "many.txt", "  1- hit 0", "  2: hit 1", "  3- hit 2", "  4- hit 3", "  5- hit 4", "  6- hit 5", "  7- end",
+        "many.txt", "1-hit 0", "2:hit 1", "3-hit 2", "4:hit 3", "5-hit 4", "6:hit 5", "7-end",
     ]  # fmt: skip
 
 
@@ -379,7 +379,7 @@ def test_a_row_of_hits_is_a_line(demo: Path) -> None:
     make_tree(demo, {"twice.txt": b"foo foo\nbar\nfoo foo foo\n"})
     text, data = call(server_of(demo), "search_files", pattern="foo", path="twice.txt")
     assert data["rows"] == [["twice.txt", 1, "foo foo"], ["twice.txt", 3, "foo foo foo"]]
-    assert (data["row_count"], text.count("1: ")) == (2, 1)
+    assert (data["row_count"], text.count("1:")) == (2, 1)
 
 
 def test_a_lone_surrogate_is_no_argument(demo: Path) -> None:
