@@ -16,7 +16,6 @@ try:
     import anyio
     import mcp_types as types
     from mcp.server.lowlevel.server import Server
-    from mcp.server.stdio import stdio_server
 except ImportError as error:
     raise MissingExtraError("a server needs the extra mcp: pip install 'vespera_file_ops[mcp]'") from error
 
@@ -26,6 +25,7 @@ from .answer import Answer
 from .indexing import Artifacts
 from .places import Places
 from .resources import add_resources
+from .stdio import serve_stdio
 from .tool import Call, Tool, error_text
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def build_server(settings: Settings) -> Server[Any]:
     offered += [] if settings.read_only else writing.TOOLS
     tools = {tool.name: tool for tool in offered}
     lanes: dict[str, anyio.CapacityLimiter] = {}
+    cores = os.cpu_count() or 1
 
     async def list_tools(
         _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
@@ -109,7 +110,7 @@ def build_server(settings: Settings) -> Server[Any]:
         lane = lanes[tools[params.name].lane if params.name in tools else "files"]
         cancel = _core.CancelToken()
         # Many searches at once share the cores that one would have to itself.
-        threads = max(1, (os.cpu_count() or 1) // (lane.borrowed_tokens + 1))
+        threads = max(1, cores // (lane.borrowed_tokens + 1))
         call = Call(
             places,
             cancel,
@@ -167,12 +168,7 @@ def serve(settings: Settings, *, http: str | None = None, token: str | None = No
 
         serve_http(server, http, token)
         return
-
-    async def run() -> None:
-        async with stdio_server() as (reading_end, writing_end):
-            await server.run(reading_end, writing_end, server.create_initialization_options())
-
-    anyio.run(run)
+    serve_stdio(server)
 
 
 async def _tell_progress(context: ServerRequestContext[Any], name: str, time_limit: float) -> None:
