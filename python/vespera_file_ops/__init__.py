@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .explanation import explain
     from .files import compute_file_hash, read_file, read_file_chunks, read_file_lines, read_file_string
     from .listing import get_file_info, glob_files, list_directory
+    from .moves import create_directory, move_file
     from .result import ChunkResult, SearchResult
     from .scan import scan_chunks, scan_coverage, scan_files, scan_hits
     from .searches import search, search_files, search_text
@@ -98,12 +99,14 @@ __all__ = [
     "chunk",
     "chunk_files",
     "compute_file_hash",
+    "create_directory",
     "diff_trees",
     "explain",
     "expr",
     "get_file_info",
     "glob_files",
     "list_directory",
+    "move_file",
     "read_file",
     "read_file_chunks",
     "read_file_lines",
@@ -143,11 +146,13 @@ _HOMES = {
     "chunk": "chunks",
     "chunk_files": "chunks",
     "compute_file_hash": "files",
+    "create_directory": "moves",
     "diff_trees": "differences",
     "explain": "explanation",
     "get_file_info": "listing",
     "glob_files": "listing",
     "list_directory": "listing",
+    "move_file": "moves",
     "read_file": "files",
     "read_file_chunks": "files",
     "read_file_lines": "files",

@@ -241,6 +241,12 @@ def append_file(
 ) -> tuple[int, str]:
     """Put something at a file's end: how many bytes were written, and their hash in hexadecimal."""
 
+def create_directory(path: bytes, *, parents: bool, exist_ok: bool, within: Root | None) -> None:
+    """Make a folder."""
+
+def move_file(source: bytes, target: bytes, *, overwrite: bool, durable: bool, within: Root | None) -> None:
+    """Give a file or a folder another name."""
+
 def sweep_temp_files(root: bytes, *, older_than: float, within: Root | None, cancel: CancelToken | None) -> list[bytes]:
     """Remove what killed writers left below a folder; the paths of what was removed."""
 

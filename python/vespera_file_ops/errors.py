@@ -102,7 +102,7 @@ class OutsideRootError(VfoError, PermissionError):
 
 
 class ConflictError(VfoError, OSError):
-    """The file does not hold what `expected_blake3` says, so nothing was written; read it again and decide anew."""
+    """What stands there is not what was expected (`expected_blake3`, or nothing): nothing was written; look again."""
 
 
 class NotCommittedError(VfoError, OSError):

@@ -37,5 +37,5 @@ def ensure_not_forked() -> None:
             "this process was forked from one that had loaded Polars, whose engine hangs in a forked child: start "
             'workers with the "spawn" or "forkserver" method, or use the functions that need no Polars '
             "(read_file, read_file_string, read_file_chunks, compute_file_hash, write_file_atomic, append_file, "
-            "stream_*)"
+            "create_directory, move_file, stream_*)"
         )

@@ -5,7 +5,8 @@
 //! folder. Whoever reads meanwhile sees the old content or the new one, and so does whoever comes after a crash. A
 //! writer that says what it expects to replace ([`Expected`]) replaces nothing else.
 //!
-//! What is put at a file's end ([`append_file`]) has a protocol of its own.
+//! What is put at a file's end ([`append_file`]) has a protocol of its own. Folders are made in [`folders`], and what
+//! stands somewhere is moved in [`moving`].
 //!
 //! What fails before the rename is [`ErrorKind::NotCommitted`], and leaves nothing behind; what fails after it is
 //! [`ErrorKind::CommittedNotDurable`].
@@ -19,6 +20,8 @@ mod extended_attributes;
 #[path = "write/extended_attributes_unknown.rs"]
 mod extended_attributes;
 mod folder_lock;
+mod folders;
+mod moving;
 pub mod target;
 pub mod temp;
 #[cfg(test)]
@@ -30,6 +33,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use self::append::{AppendOptions, append_file};
 pub use self::expectation::{Expected, Observed, holds_other};
 use self::folder_lock::{FolderLock, Sharing};
+pub use self::folders::{FolderOptions, create_folder};
+pub use self::moving::{MoveOptions, move_entry};
 use self::target::{Target, failed};
 use self::temp::TempFile;
 use super::content::Stopped;

@@ -66,6 +66,8 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(files::hash_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(writes::write_file, module)?)?;
     module.add_function(wrap_pyfunction!(writes::append_file, module)?)?;
+    module.add_function(wrap_pyfunction!(writes::create_directory, module)?)?;
+    module.add_function(wrap_pyfunction!(writes::move_file, module)?)?;
     module.add_function(wrap_pyfunction!(writes::sweep_temp_files, module)?)?;
     module.add_function(wrap_pyfunction!(edits::replace_in_file, module)?)?;
     module.add_function(wrap_pyfunction!(bulk::write_files, module)?)?;

@@ -1,4 +1,4 @@
-//! Files are written: their whole content, or something at their end.
+//! Files are written: their whole content, or something at their end; folders are made, and both are moved.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use super::root::{PyRoot, root_of};
 use crate::error::{Error, Result};
 use crate::io::hash::hash_hex;
 use crate::io::write::{
-    AppendOptions, Content, Expected, WriteOptions, Written, append_file as append, write_file as write,
+    AppendOptions, Content, Expected, FolderOptions, MoveOptions, WriteOptions, Written, append_file as append,
+    create_folder, move_entry, write_file as write,
 };
 use crate::sweep::sweep_temp_files as sweep;
 
@@ -152,6 +153,39 @@ pub fn append_file(
         let (content, root) = (Given::of(content)?, root_of(within));
         interruptible_here(py, cancel, |stopped| append(&root, path, &content, &options, stopped))
             .map(|written| answer(&written))
+    })
+}
+
+/// Make a folder.
+#[pyfunction]
+#[pyo3(signature = (path, *, parents, exist_ok, within))]
+pub fn create_directory(
+    py: Python<'_>,
+    path: &[u8],
+    parents: bool,
+    exist_ok: bool,
+    within: Option<PyRoot>,
+) -> PyResult<()> {
+    guarded(|| {
+        let (options, root) = (FolderOptions { parents, exist_ok }, root_of(within));
+        py.detach(|| create_folder(&root, path, options)).map_err(|error| raised(&error))
+    })
+}
+
+/// Give a file or a folder another name.
+#[pyfunction]
+#[pyo3(signature = (source, target, *, overwrite, durable, within))]
+pub fn move_file(
+    py: Python<'_>,
+    source: &[u8],
+    target: &[u8],
+    overwrite: bool,
+    durable: bool,
+    within: Option<PyRoot>,
+) -> PyResult<()> {
+    guarded(|| {
+        let (options, root) = (MoveOptions { overwrite, durable }, root_of(within));
+        interruptible_here(py, None, |stopped| move_entry(&root, source, target, options, stopped))
     })
 }
 

@@ -106,12 +106,20 @@ CALLS: list[tuple[str, str, Callable[[Path], object]]] = [
     ("writing", "write_file_atomic, large", lambda tree: vfo.write_file_atomic(tree / "written", bytearray(LARGE))),
     ("decoding", "replace_in_file", lambda tree: vfo.replace_in_file(tree / "large", "no such text", "")),
     ("writing", "append_file", lambda tree: vfo.append_file(tree / "appended", "")),
+    ("writing", "create_directory", lambda tree: vfo.create_directory(tree / "made", exist_ok=True)),
+    ("writing", "move_file", lambda tree: vfo.move_file(fresh_file(tree), tree / "moved", overwrite=True)),
     ("taking", "search", lambda tree: vfo.search("needle", tree)),
     ("taking", "get_file_info", lambda tree: vfo.get_file_info(small_file(tree))),
     ("watching", "watch, at the start", lambda tree: watched(tree)),
     ("listing", "watch, at the start", lambda tree: watched(tree)),
     ("batch", "watch, at the start", lambda tree: watched(tree)),
 ]
+
+
+def fresh_file(tree: Path) -> Path:
+    """A file that is there to be moved, each time."""
+    (tree / "fresh").write_text("fresh")
+    return tree / "fresh"
 
 
 def watched(tree: Path) -> list[str]:
@@ -216,7 +224,16 @@ def test_eight_threads_meet_one_panic(tree: Path) -> None:
 
 # Methods that only look at a flag or hand out what lies there.
 WITHOUT_WORK = {
-    *("CancelToken.cancel", "CancelToken.cancelled", "MaskRequest.rows", "fail_once", "Batch.__len__", "Root.path"),
+    *(
+        "CancelToken.cancel",
+        "CancelToken.cancelled",
+        "MaskRequest.rows",
+        "fail_once",
+        "Batch.__len__",
+        "Root.path",
+        "Root.denied",
+        "Root.allowed",
+    ),
     *("TableStreamIterator.__iter__", "ChunkIterator.__iter__"),
 }
 
@@ -282,6 +299,8 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "replace_in_file": lambda: _core.replace_in_file(path, {"patterns": ["x"], "replacements": ["y"]}),
         "write_files": lambda: _core.write_files([(path, b"needle", None)], durable=False, within=None, cancel=None),
         "edit_files": lambda: _core.edit_files([], dry_run=True, durable=False, within=None, cancel=None),
+        "create_directory": lambda: _core.create_directory(path, parents=False, exist_ok=True, within=None),
+        "move_file": lambda: _core.move_file(path, path + b"2", overwrite=False, durable=False, within=None),
         "sweep_temp_files": lambda: _core.sweep_temp_files(os.fsencode(tree), older_than=0, within=None, cancel=None),
         "without_dots": lambda: _core.without_dots(path, within=None),
         "counters": _core.counters,

@@ -133,7 +133,7 @@ pub fn holds_other(path: &[u8], holds: &Blake3, expected: &Blake3) -> Error {
     conflict_at(path, &text)
 }
 
-fn conflict(target: &Target, what: &str) -> Error {
+pub(super) fn conflict(target: &Target, what: &str) -> Error {
     conflict_at(target.path(), what)
 }
 

@@ -42,6 +42,8 @@ pub(super) struct FolderLock<'f> {
     /// What is locked instead, where a folder cannot be.
     instead: Option<Handle>,
     is_held: bool,
+    /// How many of the thread's locks are this call's own.
+    held_already: usize,
 }
 
 impl<'f> FolderLock<'f> {
@@ -51,11 +53,25 @@ impl<'f> FolderLock<'f> {
     /// [`ErrorKind::NotCommitted`] if somebody holds it for too long, or if it must be had and cannot be;
     /// [`ErrorKind::Cancelled`].
     pub(super) fn take(target: &'f Target, sharing: Sharing, stopped: Stopped<'_>) -> Result<Self> {
-        Self::take_within(MOST_WAIT_IN_ALL, target, sharing, stopped)
+        Self::take_within(MOST_WAIT_IN_ALL, target, sharing, 0, stopped)
     }
 
-    fn take_within(most: Duration, target: &'f Target, sharing: Sharing, stopped: Stopped<'_>) -> Result<Self> {
-        let mut lock = Self { folder: target.folder(), instead: None, is_held: false };
+    /// Takes a second one for the same call. Who shares both waits for nobody who would wait for the first.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) fn take_second(&self, target: &'f Target, sharing: Sharing, stopped: Stopped<'_>) -> Result<Self> {
+        Self::take_within(MOST_WAIT_IN_ALL, target, sharing, usize::from(self.is_held), stopped)
+    }
+
+    fn take_within(
+        most: Duration,
+        target: &'f Target,
+        sharing: Sharing,
+        held_already: usize,
+        stopped: Stopped<'_>,
+    ) -> Result<Self> {
+        let mut lock = Self { folder: target.folder(), instead: None, is_held: false, held_already };
         let taken = changes::lock_of_folder(lock.folder).and_then(|instead| {
             lock.instead = instead;
             lock.wait(most, sharing != Sharing::Shared, target, stopped)
@@ -100,7 +116,7 @@ impl<'f> FolderLock<'f> {
                 Lock::HeldByOther => {}
                 Lock::Impossible(error) => return Err(error),
             }
-            let (kind, text) = if HELD.get() > 0 {
+            let (kind, text) = if HELD.get() > self.held_already {
                 let text = "cannot lock its folder: the call that this one interrupts holds the lock; write from outside \
                             of the signal handler";
                 (ErrorKind::NotCommitted, text.to_owned())
@@ -147,7 +163,7 @@ mod tests {
         let find = || Target::find(&Root::free(), &of_path(&dir.path().join("file")), true).unwrap();
         let (mine, theirs) = (find(), find());
         let most = Duration::from_millis(60);
-        let take = |sharing| FolderLock::take_within(most, &mine, sharing, &|| false).map(drop);
+        let take = |sharing| FolderLock::take_within(most, &mine, sharing, 0, &|| false).map(drop);
         for (held, wanted) in [
             (Sharing::Alone, Sharing::Shared),
             (Sharing::Shared, Sharing::Alone),

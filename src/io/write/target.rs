@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::io;
 
 use crate::error::{DeniedName, Error, ErrorKind, OutsideRoot, Result};
-use crate::io::root::spelling::{root_bytes, turned};
+use crate::io::root::spelling::{normalised, root_bytes, split_last, turned};
 use crate::io::root::{self, AsHandle, FileKind, FileStatus, FolderUse, Handle, HandleRef, Root, changes};
 
 /// How many links a path may lead through, which is the system's own bound.
@@ -207,7 +207,7 @@ impl Target {
     /// # Errors
     /// Whatever the system reports.
     pub(super) fn replace_with(&self, name: &[u8]) -> io::Result<()> {
-        changes::replace(self.folder(), &self.name, name)
+        changes::rename(self.folder(), name, self.folder(), &self.name)
     }
 
     /// The same if nothing stands there, which the system checks in the same step. Whether `name` is still there too.
@@ -234,6 +234,18 @@ impl Target {
         changes::remove(self.folder(), &self.name)
     }
 
+    /// Flushes the folder, so that a name in it which was made or removed stays so after a loss of power. `other` is an
+    /// entry of the same file system that is there.
+    ///
+    /// # Errors
+    /// Whatever the system reports.
+    pub(super) fn flush_names(&self, other: &Self) -> io::Result<()> {
+        if self.readable_folder {
+            return changes::flush_folder(self.folder());
+        }
+        changes::flush_file_system(other.open_content()?.as_handle())
+    }
+
     /// Flushes the folder, so that the name of a new file survives a loss of power.
     ///
     /// # Errors
@@ -244,6 +256,27 @@ impl Target {
         }
         // A folder that may be written but not listed cannot be opened in a way that could be flushed.
         changes::flush_file_system(file)
+    }
+}
+
+/// Finds the entry to which `path` leads, be it a file or a folder, there or not; a link in the last place is the entry.
+/// The `argument` is named in the error for a path that names none.
+///
+/// # Errors
+/// As [`Target::find`].
+pub(super) fn named_entry(argument: &str, root: &Root, path: &[u8]) -> Result<Target> {
+    let relative = root.relative(path).map_err(|error| failed("use this path", path, error))?;
+    let plain = normalised(&relative);
+    let (_, name) = split_last(&plain);
+    if path.is_empty() || path.contains(&0) || !matches!(name, b"" | b"." | b"..") {
+        let found = Target::find(root, &plain, false).map_err(|error| error.with_path(path))?;
+        return Ok(Target { path: path.to_vec(), ..found });
+    }
+    match root.status(&plain, true) {
+        Err(error) if OutsideRoot::is_in(&error) || DeniedName::is_in(&error) => {
+            Err(failed("use this path", path, error))
+        }
+        _ => Err(Error::argument(argument, "expected a path that ends in a name, and not in dots").with_path(path)),
     }
 }
 

@@ -43,6 +43,12 @@ impl NameGlob {
 
     /// Whether it matches a name that was [`folded`].
     pub(super) fn matches(&self, name: &[char]) -> bool {
+        // Most names differ at their end, whatever a `*` takes before it.
+        if let Some(Token::Char(last)) = self.0.last()
+            && name.last() != Some(last)
+        {
+            return false;
+        }
         let (mut token, mut at) = (0, 0);
         // Where the last `*` stands, and how far it reaches so far; no earlier one has to be tried again.
         let mut star: Option<(usize, usize)> = None;

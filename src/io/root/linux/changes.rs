@@ -90,27 +90,66 @@ pub fn refuse_read_only(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Lets the file `by` take the place of `name`, whatever stands there.
+/// Gives the entry `old` of a folder the name `new` in another, whatever stands there.
 ///
 /// # Errors
 /// The system's.
-pub fn replace(folder: BorrowedFd<'_>, name: &[u8], by: &[u8]) -> io::Result<()> {
-    Ok(rustix::fs::renameat(folder, by, folder, name)?)
+pub fn rename(from: BorrowedFd<'_>, old: &[u8], to: BorrowedFd<'_>, new: &[u8]) -> io::Result<()> {
+    Ok(rustix::fs::renameat(from, old, to, new)?)
 }
 
-/// The same if nothing stands there, which the system checks in the same step. Whether the file still has its name `by`
+/// The same if nothing stands there, which the system checks in the same step.
+///
+/// # Errors
+/// The system's; `AlreadyExists` if something does, and [`is_no_such_rename`] where the file system cannot.
+pub fn rename_if_absent(from: BorrowedFd<'_>, old: &[u8], to: BorrowedFd<'_>, new: &[u8]) -> io::Result<()> {
+    Ok(rustix::fs::renameat_with(from, old, to, new, RenameFlags::NOREPLACE)?)
+}
+
+/// Whether a file system may know no rename that replaces nothing; a folder that goes into itself fails alike.
+#[must_use]
+pub fn is_no_such_rename(error: &io::Error) -> bool {
+    let known = [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP];
+    known.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Gives an entry that is no folder a second name, if nothing has it; a link itself.
+///
+/// # Errors
+/// The system's; `AlreadyExists` if something does.
+pub fn link(from: BorrowedFd<'_>, old: &[u8], to: BorrowedFd<'_>, new: &[u8]) -> io::Result<()> {
+    Ok(rustix::fs::linkat(from, old, to, new, AtFlags::empty())?)
+}
+
+/// Whether a folder that is renamed takes the place of an empty one.
+pub const FOLDERS_TAKE_EMPTY_PLACES: bool = true;
+
+/// Makes a folder, with what the process's mask leaves of all rights.
+///
+/// # Errors
+/// The system's; `AlreadyExists` if the name is taken.
+pub fn create_folder(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    Ok(retry_on_intr(|| rustix::fs::mkdirat(folder, name, Mode::RWXU | Mode::RWXG | Mode::RWXO))?)
+}
+
+/// Removes an empty folder.
+///
+/// # Errors
+/// The system's.
+pub fn remove_folder(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    Ok(retry_on_intr(|| rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR))?)
+}
+
+/// Lets the file `by` take the place of `name` if nothing stands there, which the system checks in the same step. Whether the file still has its name `by`
 /// too, which is then the caller's to remove.
 ///
 /// # Errors
 /// The system's; `AlreadyExists` if something does.
 pub fn place_if_absent(folder: BorrowedFd<'_>, name: &[u8], by: &[u8]) -> io::Result<bool> {
-    match rustix::fs::renameat_with(folder, by, folder, name, RenameFlags::NOREPLACE) {
+    match rename_if_absent(folder, by, folder, name) {
         // File systems that have no such rename have links, which never replace anything.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            rustix::fs::linkat(folder, by, folder, name, AtFlags::empty())?;
-            Ok(true)
-        }
-        renamed => Ok(renamed.map(|()| false)?),
+        Err(error) if is_no_such_rename(&error) => link(folder, by, folder, name).map(|()| true),
+        renamed => renamed.map(|()| false),
     }
 }
 

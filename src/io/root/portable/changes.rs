@@ -102,31 +102,77 @@ pub fn refuse_read_only(folder: HandleRef<'_>, name: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Lets the file `by` take the place of `name`, whatever stands there.
+/// Gives the entry `old` of a folder the name `new` in another, whatever stands there.
 ///
 /// # Errors
 /// The system's.
-pub fn replace(folder: HandleRef<'_>, name: &[u8], by: &[u8]) -> io::Result<()> {
-    match (entry(folder, by)?, entry(folder, name)?) {
-        (Entry::Confined(dir, from), Entry::Confined(_, to)) => dir.rename(&from, dir, &to),
-        (Entry::Free(from), Entry::Free(to)) => std::fs::rename(from, to),
+pub fn rename(from: HandleRef<'_>, old: &[u8], to: HandleRef<'_>, new: &[u8]) -> io::Result<()> {
+    match (entry(from, old)?, entry(to, new)?) {
+        (Entry::Confined(from, old), Entry::Confined(to, new)) => from.rename(&old, to, &new),
+        (Entry::Free(old), Entry::Free(new)) => std::fs::rename(old, new),
         _ => Err(io::ErrorKind::CrossesDevices.into()),
     }
 }
 
-/// The same if nothing stands there, which the system checks in the same step. Whether the file still has its name `by`
+/// The same if nothing stands there, which the standard library does not offer.
+///
+/// # Errors
+/// Always; [`is_no_such_rename`].
+pub fn rename_if_absent(_from: HandleRef<'_>, _old: &[u8], _to: HandleRef<'_>, _new: &[u8]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether there is no rename that replaces nothing.
+#[must_use]
+pub fn is_no_such_rename(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+/// Gives an entry that is no folder a second name, if nothing has it.
+///
+/// # Errors
+/// The system's; `AlreadyExists` if something does.
+pub fn link(from: HandleRef<'_>, old: &[u8], to: HandleRef<'_>, new: &[u8]) -> io::Result<()> {
+    match (entry(from, old)?, entry(to, new)?) {
+        (Entry::Confined(from, old), Entry::Confined(to, new)) => from.hard_link(&old, to, &new),
+        (Entry::Free(old), Entry::Free(new)) => std::fs::hard_link(old, new),
+        _ => Err(io::ErrorKind::CrossesDevices.into()),
+    }
+}
+
+/// Whether a folder that is renamed takes the place of an empty one. On Windows it replaces nothing.
+pub const FOLDERS_TAKE_EMPTY_PLACES: bool = cfg!(unix);
+
+/// Makes a folder.
+///
+/// # Errors
+/// The system's; `AlreadyExists` if the name is taken.
+pub fn create_folder(folder: HandleRef<'_>, name: &[u8]) -> io::Result<()> {
+    match entry(folder, name)? {
+        Entry::Free(path) => std::fs::create_dir(path),
+        Entry::Confined(dir, path) => dir.create_dir(&path).map_err(|error| told(error, dir, &path, true)),
+    }
+}
+
+/// Removes an empty folder.
+///
+/// # Errors
+/// The system's.
+pub fn remove_folder(folder: HandleRef<'_>, name: &[u8]) -> io::Result<()> {
+    match entry(folder, name)? {
+        Entry::Free(path) => std::fs::remove_dir(path),
+        Entry::Confined(dir, path) => dir.remove_dir(&path).map_err(|error| told(error, dir, &path, true)),
+    }
+}
+
+/// Lets the file `by` take the place of `name` if nothing stands there, which the system checks in the same step. Whether the file still has its name `by`
 /// too, which is then the caller's to remove.
 ///
 /// # Errors
 /// The system's; `AlreadyExists` if something does.
 pub fn place_if_absent(folder: HandleRef<'_>, name: &[u8], by: &[u8]) -> io::Result<bool> {
     // A second name never takes another file's place.
-    match (entry(folder, by)?, entry(folder, name)?) {
-        (Entry::Confined(dir, from), Entry::Confined(_, to)) => dir.hard_link(&from, dir, &to)?,
-        (Entry::Free(from), Entry::Free(to)) => std::fs::hard_link(from, to)?,
-        _ => return Err(io::ErrorKind::CrossesDevices.into()),
-    }
-    Ok(true)
+    link(folder, by, folder, name).map(|()| true)
 }
 
 /// Removes a file.
