@@ -70,6 +70,9 @@ def arguments_with(path: str) -> list[tuple[str, dict[str, Any]]]:
         ("explain", {"path": path}),
         ("write_file", {"path": path, "content": "mine"}),
         ("edit_file", {"path": path, "edits": [{"old_text": "secret", "new_text": "mine"}]}),
+        ("create_directory", {"path": path}),
+        ("move_file", {"path": path, "target": "moved.txt", "overwrite": True}),
+        ("move_file", {"path": "inside.txt", "target": path}),
     ]
 
 

@@ -29,7 +29,8 @@ def test_all_tools_are_declared_within_their_budget(demo: Path) -> None:
     # A token of such text is about four characters.
     assert len(declared) / 4 < 3000
     writes = {tool.name for tool in tools if not tool.annotations.read_only_hint}
-    assert writes == {"write_file", "edit_file"} == {tool.name for tool in tools if tool.annotations.destructive_hint}
+    changing = {"write_file", "edit_file", "create_directory", "move_file"}
+    assert writes == changing == {tool.name for tool in tools if tool.annotations.destructive_hint}
     names = {tool.name for tool in with_client(server_of(demo, read_only=True), work)}
     assert names == {tool.name for tool in tools} - writes
     assert "no such tool" in refused(server_of(demo, read_only=True), "write_file", path="x", content="")
@@ -412,3 +413,21 @@ def test_the_text_is_the_files_own(demo: Path, raw: bytes) -> None:
         for end in range(start, one["lines"] + 2):
             (part,) = call(server_of(demo), "read_file", path="t.txt", start_line=start, end_line=end)[1]["files"]
             assert part["text"].removesuffix("\n") == "\n".join(whole[start - 1 : min(end, one["lines"])])
+
+
+def test_folders_are_made_and_entries_moved(demo: Path) -> None:
+    make_tree(demo, {"one.txt": b"one\n", "two.txt": b"two\n"})
+    server = server_of(demo)
+    for _ in range(2):
+        assert call(server, "create_directory", path="new/deep")[1]["status"] == "there"
+    assert call(server, "move_file", path="one.txt", target="new/deep/one.txt")[1]["target"] == "new/deep/one.txt"
+    assert "name already" in refused(server, "move_file", path="two.txt", target="new/deep/one.txt")
+    call(server, "move_file", path="two.txt", target="new/deep/one.txt", overwrite=True)
+    call(server, "move_file", path="new/deep", target="moved")
+    assert (demo / "moved/one.txt").read_bytes() == b"two\n"
+    assert "gone.txt: no such file" in refused(server, "move_file", path="gone.txt", target="x.txt")
+    assert "./gone/x.txt: no such file" in refused(server, "move_file", path="moved", target="./gone/x.txt")
+    assert "itself" in refused(server, "move_file", path="moved", target="moved/x")
+    assert "no folder" in refused(server, "create_directory", path="moved/one.txt")
+    two = build_server(Settings({"a": str(demo / "moved"), "b": str(demo / "src")}))
+    assert "another root" in refused(two, "move_file", path="a/one.txt", target="b/one.txt")

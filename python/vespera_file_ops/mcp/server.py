@@ -20,7 +20,7 @@ except ImportError as error:
     raise MissingExtraError("a server needs the extra mcp: pip install 'vespera_file_ops[mcp]'") from error
 
 from .. import _core
-from . import contents, listing, querying, searching, writing
+from . import contents, listing, moving, querying, searching, writing
 from .answer import Answer
 from .indexing import Artifacts
 from .places import Places
@@ -91,7 +91,7 @@ def build_server(settings: Settings) -> Server[Any]:
     artifacts = None if settings.index is None else Artifacts(settings.index, settings.embedder)
     offered = [*listing.TOOLS, *contents.TOOLS, *searching.TOOLS, *querying.TOOLS]
     offered += [] if artifacts is None else [artifacts.tool()]
-    offered += [] if settings.read_only else writing.TOOLS
+    offered += [] if settings.read_only else [*writing.TOOLS, *moving.TOOLS]
     tools = {tool.name: tool for tool in offered}
     lanes: dict[str, anyio.CapacityLimiter] = {}
     cores = os.cpu_count() or 1
