@@ -209,6 +209,11 @@ class Asker:
                 {"patterns": ["*.txt", "*.md"], "path": "still", "limit": 5},
                 lambda _, data: data["row_count"] == len(self.paths) and len(data["rows"]) == 5,
             ),
+            Call(
+                "glob_files",
+                {"patterns": "*.txt", "path": folder, "where": "size > 0 and extension = 'txt'", "columns": ["name"]},
+                lambda _, data: [row[0] for row in data["rows"]] == [os.path.basename(path) for path in inside],
+            ),
             Call("glob_files", {"patterns": "*.txt", "path": "moving"}),
             Call("list_roots", {}, lambda _, data: data["row_count"] == 1),
         ]
@@ -261,6 +266,10 @@ class Asker:
             Call("write_file", {"path": own, "content": text, "expected_blake3": "0" * 64},
                  must_fail=f"{ALLOWED['changed meanwhile']}|does not exist"),
             Call("write_file", {"path": gone, "content": text}, may_fail=True),
+            Call("create_directory", {"path": f"own/{self.number} made/deep"},
+                 lambda _, data: data["status"] == "there"),
+            Call("move_file", {"path": gone, "target": moving(self.rng), "overwrite": True}, may_fail=True),
+            Call("move_file", {"path": "absent.txt", "target": own}, must_fail="no such file or folder"),
             Call("edit_file", {"path": gone, "edits": [{"old_text": "needle", "new_text": "hay", "all": True}]},
                  may_fail=True),
             Call("edit_file", {"path": self.paths[0], "edits": [{"old_text": "needle", "new_text": "x", "all": True}],

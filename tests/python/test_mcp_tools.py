@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -18,6 +19,16 @@ from vespera_file_ops.mcp import Settings, build_server, contents, writing
 
 from conftest import make_tree
 from mcp_tools import call, refused, server_of, stdio_of, with_client
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+
+
+def test_the_session_of_the_readme_is_what_is_answered(demo: Path) -> None:
+    (session,) = re.findall(r"^```text\n(> .*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    calls = re.findall(r"^> (\w+) (.*)\n((?:(?!> ).*\n)*)", session, flags=re.MULTILINE)
+    assert len(calls) > 3
+    for name, given, answer in calls:
+        assert call(server_of(demo), name, **json.loads(given))[0].strip() == answer.strip()
 
 
 def test_all_tools_are_declared_within_their_budget(demo: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from ..errors import ArgumentError
+from ..ledger import counted
 
 __all__ = ["Answer", "by_row", "chosen", "cut", "nearest", "plain", "table"]
 
@@ -78,7 +79,7 @@ def table(
     data: dict[str, Any] = {
         "columns": rows.columns, "rows": values, "row_count": count, "truncated": shown < count or at_least,
     }  # fmt: skip
-    said = f"{'at least ' if at_least else ''}{count} row{'' if count == 1 else 's'}"
+    said = f"{'at least ' if at_least else ''}{counted(count, 'row')}"
     if shown_before and pieces:
         said += f", {shown_before + 1} to {shown} shown"
     elif shown < count:

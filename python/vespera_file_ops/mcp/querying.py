@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from ..errors import ArgumentError, CancelledError, LimitError
+from ..ledger import counted
 from .answer import Answer, nearest
 from .sql import checked_sql
 from .tool import TABLE, Call, Tool, schema
@@ -54,7 +55,7 @@ def _query(call: Call, given: dict[str, Any]) -> Answer:
         lines.append(line)
     shown, count = told["rows"][: len(lines) - 1], told["row_count"]
     cut = f", {len(shown)} shown; add a LIMIT or narrow it" if len(shown) < count else ""
-    text = "\n".join([*lines, f"({count} row{'' if count == 1 else 's'}{cut})"])
+    text = "\n".join([*lines, f"({counted(count, 'row')}{cut})"])
     data = {"columns": told["columns"], "rows": shown, "row_count": count, "truncated": len(shown) < count}
     return Answer(text, data)
 

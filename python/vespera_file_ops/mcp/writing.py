@@ -12,6 +12,7 @@ import polars as pl
 from ..bulk import apply_edits
 from ..errors import ArgumentError, ConflictError, FileSystemError, PathNotFoundError
 from ..files import compute_file_hash, read_file_string
+from ..ledger import counted
 from ..listing import get_file_info, list_directory
 from ..searches import search_text
 from ..writes import write_file_atomic
@@ -72,7 +73,7 @@ def _edit_file(call: Call, given: dict[str, Any]) -> Answer:
         get_file_info(place.source, within=place.root, follow_symlinks=True)
         raise FileSystemError(f"{shown}: {done['error']}", path=place.path)
     word = "would be written" if given["dry_run"] and done["status"] == "written" else done["status"]
-    return _told(call, shown, f"{word}, {frame.height} edits", done["blake3"], planned["diff"])
+    return _told(call, shown, f"{word}, {counted(frame.height, 'edit')}", done["blake3"], planned["diff"])
 
 
 def _edits(call: Call, place: Place, edit: dict[str, Any]) -> pl.DataFrame:
