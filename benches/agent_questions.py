@@ -70,11 +70,10 @@ def changed_truth(folder: str) -> Answer:
 
 
 async def changed_by_ours(ask: Ask, _folder: str) -> Answer:
-    """One query."""
-    tables = {"h": {"hits": {"pattern": MENTIONED, "types": ["c"]}}}
-    sql = "select distinct path from h where modified > now() - interval '30 days' order by path"
-    said = await ask("query", {"tables": tables, "sql": sql, "limit": 1000})
-    return set(said.splitlines()[1:-1])
+    """One search of the files that are new enough."""
+    where = "modified > now() - interval '30 days'"
+    given = {"pattern": MENTIONED, "types": ["c"], "output": "files", "where": where, "limit": 1000}
+    return {line for line in (await ask("search_files", given)).splitlines() if not line.startswith("(")}
 
 
 async def changed_by_filesystem(ask: Ask, folder: str) -> Answer:
@@ -213,15 +212,15 @@ async def callers_by_rust(ask: Ask, folder: str) -> Answer:
 async def callers_by_shell(ask: Ask, _folder: str) -> Answer:
     """One command."""
     said = await ask("sh", {"command": f"rg -n --heading -C{CONTEXT} -tc '\\b{CALLED}\\('"})
-    return _grouped([re.sub(r"^(\d+)([:-])", r"  \1\2 ", line) for line in said.splitlines()])
+    return _grouped(said.splitlines())
 
 
 def _grouped(lines: list[str]) -> Answer:
-    """Lines by file: a path, and below it `  12: a hit` or `  13- what is near`."""
+    """Lines by file: a path, and below it `12:a hit` or `13-what is near`."""
     shown: Answer = set()
     path = ""
     for line in lines:
-        found = re.match(r"  (\d+)[:-] (.*)", line)
+        found = re.match(r"(\d+)[:-](.*)", line)
         if found:
             shown.add((path, int(found[1]), found[2]))
         elif line not in {"", "--"}:
