@@ -28,6 +28,7 @@ ALLOWED = {
     "changed meanwhile": r"changed each time it was read|has changed since|the file holds blake3|changed while it was",
     "its folder went meanwhile": r"cannot rename the new file over it: no such file or directory",
     "text is not there": r"edits: .* is not there; nothing was written",
+    "a link has come meanwhile": r"a symlink (?:has this name|cannot be written to)",
     "is a folder": r"is a (?:folder|directory)|names a folder|not a regular file",
 }
 

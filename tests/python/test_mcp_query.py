@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from mcp import Client
 
 import vespera_file_ops as vfo
 from vespera_file_ops.mcp import Settings, build_server
+from vespera_file_ops.mcp.spare import SPARE
 
 from conftest import make_tree
 from mcp_tools import call, refused, server_of, with_client
@@ -184,9 +187,48 @@ def test_a_query_is_cut_and_counted(demo: Path) -> None:
     assert data["rows"] == [[path] for path in vfo.glob_files(".", "*.txt")["path"].sort().head(len(data["rows"]))]
 
 
-def children() -> list[int]:
-    """The processes that this one has started."""
-    return [child.pid for child in psutil.Process().children(recursive=True)]
+def children() -> int:
+    """How many processes this one has started; after a query one of them waits for the next."""
+    call(server_of(Path()), "query", tables=FILES, sql="select 1 as one from f limit 1")
+    return len(psutil.Process().children(recursive=True))
+
+
+def test_the_process_of_the_next_query_is_there_already(demo: Path) -> None:
+    server = server_of(demo)
+    for _ in range(3):
+        call(server, "query", tables=FILES, sql="select path from f")
+        waiting = SPARE._waiting
+        assert waiting is not None
+        assert waiting.poll() is None
+        call(server, "query", tables=FILES, sql="select path from f")
+        assert waiting.returncode == 0
+    # One that has died is no loss.
+    SPARE._waiting.kill()
+    assert call(server, "query", tables=FILES, sql="select count(*) as n from f where name = 'lib.rs'")[1]["rows"] == [
+        [1]
+    ]
+
+
+def test_no_process_outlives_its_server(demo: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom mcp_tools import call, server_of\n"
+        "from vespera_file_ops.mcp.spare import SPARE\n"
+        "tables = {'f': {'files': {}}}\n"
+        "call(server_of(Path()), 'query', tables=tables, sql='select path from f')\n"
+        "print(SPARE._waiting.pid, flush=True)\n"
+        "if len(sys.argv) > 1:\n    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    for killed in ([], ["killed"]):
+        paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+        told = subprocess.run(
+            [sys.executable, "-c", code, *killed], capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": paths},
+        )  # fmt: skip
+        pid = int(told.stdout)
+        begun = time.monotonic()
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() - begun < 10
+            time.sleep(0.05)
 
 
 ENDLESS = "select count(*) from f a, f b, f c, f d where a.size + b.size > c.size + d.size"
@@ -219,4 +261,3 @@ def test_a_query_that_is_cancelled_is_killed(demo: Path) -> None:
 
     with_client(server_of(demo), work)
     assert children() == before
-    assert os.getpid() not in before

@@ -21,7 +21,11 @@ __all__ = ["main"]
 
 def main() -> None:
     """Answer the one request."""
-    request = json.load(sys.stdin)
+    text = sys.stdin.read()
+    if not text:
+        # Nobody asks any more.
+        return
+    request = json.loads(text)
     _limit_memory(request["memory_bytes"])
     try:
         answer = _answer(request)

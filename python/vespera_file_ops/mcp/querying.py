@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from typing import Any
 
 from ..errors import ArgumentError, CancelledError, LimitError
 from ..ledger import counted
 from .answer import Answer, nearest
+from .spare import SPARE
 from .sql import checked_sql
 from .tool import TABLE, Call, Tool, schema
 
@@ -89,11 +89,8 @@ def _declared(call: Call, name: str, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(call: Call, request: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "vespera_file_ops.mcp.query_child"]
     deadline = time.monotonic() + call.time_limit
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as child:
+    with SPARE.taken() as child:
         text: str | None = request
         while True:
             try:
