@@ -23,7 +23,7 @@ from mcp_tools import call, refused, server_of, stdio_of, with_client
 from rag_tools import make_source
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 90.0) -> None:
     """Wait until something holds."""
     begun = time.monotonic()
     while not holds():

@@ -160,8 +160,8 @@ def test_a_condition_and_columns_are_those_of_the_table(demo: Path) -> None:
     [
         ("sise > 1", "did you mean size?"),
         ("size > ", "where"),
-        ("(" * 3000 + "size > 1" + ")" * 3000, "nested"),
-        ("not " * 2000 + "size > 1", "nested"),
+        ("(" * 1900 + "size > 1" + ")" * 1900, "nested"),
+        ("not " * 990 + "size > 1", "nested"),
         ("path", "where"),
         ("size > 1 union select 1", "not taken"),
         ("path in (select path from rows)", "not taken"),
@@ -171,6 +171,12 @@ def test_a_condition_and_columns_are_those_of_the_table(demo: Path) -> None:
         ("size > 1; select 1", "one condition"),
         ("size > 1 -- all", "comments"),
         ("rows.size > 1", "no column"),
+        ("size + size > 1", "not taken"),
+        ("size > " + " + ".join(["1"] * 900), "not taken"),
+        ("size > 1 or " * 500 + "true", "characters"),
+        ("modified > 'yesterday'", "a time is written"),
+        ("modified > now() - interval '5 parsecs'", "'parsec'"),
+        ("; size >", "where"),
         ("", "one condition"),
     ],
 )

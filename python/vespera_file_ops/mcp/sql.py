@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["checked_sql", "collected", "filtered", "where_of"]
 
 _LONGEST = 10_000
+_LONGEST_CONDITION = 4_000
 # What a condition is made of: each costs no more than its rows are long.
 _CONDITION = (
     "Column", "Identifier", "Literal", "Null", "Boolean", "Paren", "And", "Or", "Not", "EQ", "NEQ", "GT", "GTE", "LT",
-    "LTE", "Between", "In", "Is", "Like", "ILike", "StartsWith", "EndsWith", "Lower", "Upper", "Length", "Neg", "Add",
-    "Sub", "Mul", "Div", "Cast", "DataType", "Interval", "Var", "CurrentTimestamp",
+    "LTE", "Between", "In", "Is", "Like", "ILike", "StartsWith", "EndsWith", "Lower", "Upper", "Length", "Neg", "Cast",
+    "DataType", "Interval", "Var", "CurrentTimestamp",
 )  # fmt: skip
 # The table functions of Polars' SQL, with and without quotes.
 _OPENS_FILES = re.compile(r"[\"`]?\b(?:read|scan)_\w+[\"`]?\s*\(", re.IGNORECASE)
@@ -62,7 +63,7 @@ def checked_sql(sql: str, tables: Collection[str]) -> str:
     """
     from sqlglot import expressions as exp
 
-    statements = _parsed("sql", sql)
+    statements = _parsed("sql", sql, _LONGEST)
     if _OPENS_FILES.search(sql):
         raise ArgumentError(
             "sql: no function opens files here; declare what you need in tables and select from its name"
@@ -97,7 +98,10 @@ def filtered(rows: pl.LazyFrame, condition: str | None) -> pl.LazyFrame:
     if condition is None:
         return rows
     sql = where_of(condition, rows.collect_schema().names())
-    return pl.SQLContext(rows=rows).execute(f"select * from rows where {sql}", eager=False)
+    try:
+        return pl.SQLContext(rows=rows).execute(f"select * from rows where {sql}", eager=False)
+    except pl.exceptions.PolarsError as error:
+        raise _no_condition(error) from None
 
 
 def collected(rows: pl.LazyFrame) -> pl.DataFrame:
@@ -109,7 +113,13 @@ def collected(rows: pl.LazyFrame) -> pl.DataFrame:
     try:
         return rows.collect()
     except pl.exceptions.PolarsError as error:
-        raise ArgumentError(f"where: {str(error).splitlines()[0]}") from None
+        raise _no_condition(error) from None
+
+
+def _no_condition(error: Exception) -> ArgumentError:
+    said = str(error).splitlines()[0]
+    hint = "; a time is written as '2026-01-31' or '2026-01-31 12:00:00'" if "datetime" in said else ""
+    return ArgumentError(f"where: {said}{hint}")
 
 
 def where_of(condition: str, columns: Collection[str]) -> str:
@@ -120,25 +130,28 @@ def where_of(condition: str, columns: Collection[str]) -> str:
     """
     from sqlglot import expressions as exp
 
-    parsed = _parsed("where", condition)
+    parsed = _parsed("where", condition, _LONGEST_CONDITION)
     if len(parsed) != 1:
         raise ArgumentError("where: expected one condition, such as size > 1000 and extension = 'py'")
     for part in parsed[0].walk():
         kind = type(part).__name__
         if isinstance(part, exp.Column) and (part.name not in columns or part.args.get("table")):
             raise ArgumentError(f"where: {part.sql()[:80]!r} is no column; {nearest(part.name, columns)}")
-        if kind not in _CONDITION and not (isinstance(part, exp.Anonymous) and part.name.lower() == "now"):
+        is_now = isinstance(part, exp.Anonymous) and part.name.lower() == "now"
+        # Of arithmetic only `now() - interval`: Polars takes seconds to see the type of a long sum.
+        is_shift = isinstance(part, (exp.Add, exp.Sub)) and isinstance(part.expression, exp.Interval)
+        if kind not in _CONDITION and not is_now and not is_shift:
             raise ArgumentError(f"where: {part.sql()[:80]!r} is not taken in a condition; query takes whole SQL")
-    return _TIMES.sub(_in_utc, condition)
+    return _TIMES.sub(_in_utc, condition.strip(" ;\n"))
 
 
-def _parsed(argument: str, sql: str) -> list[exp.Expr]:
+def _parsed(argument: str, sql: str, longest: int) -> list[exp.Expr]:
     """What a real parser reads in a text that it alone need not be trusted with."""
     import sqlglot
     from sqlglot.errors import SqlglotError
 
-    if len(sql) > _LONGEST:
-        raise ArgumentError(f"{argument}: {len(sql)} characters are more than the {_LONGEST} that are taken")
+    if len(sql) > longest:
+        raise ArgumentError(f"{argument}: {len(sql)} characters are more than the {longest} that are taken")
     outside = re.sub(r"'(?:[^']|'')*'", "''", sql)
     if "--" in outside or "/*" in outside or "#" in outside or "$$" in outside or "\0" in sql:
         raise ArgumentError(f"{argument}: comments and dollar quotes are not taken; write the SQL alone")
@@ -161,7 +174,7 @@ def _in_utc(found: re.Match[str]) -> str:
     for sign, count, inside, bare, after in _SHIFT.findall(found["shifts"]):
         unit = (inside or after).lower().removesuffix("s")
         if unit not in _UNITS:
-            raise ArgumentError(f"sql: an interval is of {', '.join(_UNITS)}, such as interval '30 days'")
+            raise ArgumentError(f"interval: one of {', '.join(_UNITS)}, such as interval '30 days', not {unit[:80]!r}")
         seconds = int(count or bare) * _UNITS[unit]
         moment += dt.timedelta(seconds=seconds if sign == "+" else -seconds)
     return f"'{moment:%Y-%m-%d %H:%M:%S.%f}'"
