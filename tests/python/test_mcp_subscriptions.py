@@ -1,139 +1,22 @@
-"""Who is told of changes: in both forms of the protocol, over each transport, and what is left when they are gone."""
+"""Who is told of changes: in both forms of the protocol, over each transport."""
 
 from __future__ import annotations
 
-import gc
-import os
-import select
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
+from mcp_types import INVALID_PARAMS
 
-from vespera_file_ops.mcp import subscriptions
+from mcp_ears import FORMS, held, kernel_watchers, listening, put, served_over_http, until
 
 from conftest import make_tree
 from mcp_tools import server_of, stdio_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:resources/(un)?subscribe is removed")
-
-FORMS = ["2025", "2026"]
-SOON = 2.0
-"""Within so many seconds a change is told."""
-QUIET = 0.7
-"""Who has heard nothing for so long will not; what is told takes about a tenth of a second."""
-
-
-@dataclass
-class Ear:
-    """A client that has subscribed."""
-
-    client: Client
-    next: Callable[[], Awaitable[str]]
-    honored: list[str]
-
-    async def hears(self) -> str:
-        """The address that is told next."""
-        with anyio.fail_after(SOON):
-            return await self.next()
-
-    async def hears_nothing(self) -> None:
-        with anyio.move_on_after(QUIET):
-            pytest.fail(f"told of {await self.next()}")
-
-    async def hears_all(self, uris: set[str]) -> None:
-        """Wait until each of these was told, and nothing else."""
-        left = set(uris)
-        while left:
-            told = await self.hears()
-            assert told in uris
-            left.discard(told)
-
-
-@asynccontextmanager
-async def listening(where: Any, form: str, *uris: str) -> AsyncIterator[Ear]:
-    """A client that has subscribed to these, by the form of the protocol of that year."""
-    async with AsyncExitStack() as stack:
-        if form == "2026":
-            client = await stack.enter_async_context(Client(where))
-            listen = await stack.enter_async_context(client.listen(resource_subscriptions=uris))
-
-            async def next_event() -> str:
-                return str((await listen.__anext__()).uri)
-
-            yield Ear(client, next_event, listen.honored.resource_subscriptions or [])
-            return
-        send, receive = anyio.create_memory_object_stream[str](1000)
-
-        async def hear(message: Any) -> None:
-            if getattr(message, "method", "") == "notifications/resources/updated":
-                await send.send(message.params.uri)
-
-        client = await stack.enter_async_context(Client(where, mode="legacy", message_handler=hear))
-        assert client.protocol_version.startswith("2025")
-        for uri in uris:
-            await client.subscribe_resource(uri)
-        yield Ear(client, receive.receive, list(uris))
-
-
-def put(path: str, text: str) -> None:
-    """Give a file of the current directory its content in one step, which is told once."""
-    new = Path.cwd().parent / "put"
-    new.write_text(text)
-    new.replace(path)
-
-
-def target(link: str) -> str:
-    try:
-        return os.readlink(link)
-    except FileNotFoundError:
-        return ""
-
-
-def kernel_watchers(pid: int | str = "self") -> int:
-    """How many inotify descriptors a process has."""
-    return sum(target(f"/proc/{pid}/fd/{name}") == "anon_inode:inotify" for name in os.listdir(f"/proc/{pid}/fd"))
-
-
-def held(pid: int | str = "self") -> tuple[int, int]:
-    """Threads and descriptors of a process."""
-    gc.collect()
-    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something in another process, of which nothing tells."""
-    with anyio.fail_after(SOON):
-        while not condition():
-            await anyio.sleep(0.01)
-
-
-@contextmanager
-def served_over_http(root: Path) -> Iterator[tuple[str, int]]:
-    """The address of a server, and its process."""
-    started = [sys.executable, "-m", "vespera_file_ops", "serve", "--root", f"root={root}", "--http", "127.0.0.1:0"]
-    with subprocess.Popen(started, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        address = process.stderr.readline().removeprefix("vfo serve: ").strip()
-        try:
-            yield address, process.pid
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            left = process.stderr.read()
-            process.wait(10)
-    assert "Traceback" not in left, left
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -188,74 +71,6 @@ def test_a_change_is_told_over_http_and_the_end_of_a_session_ends_its_watchers(d
             for _ in range(3):
                 await told(address, pid)
             await until(lambda: held(pid)[0] <= before[0] and held(pid)[1] <= before[1])
-
-    anyio.run(work)
-
-
-def test_an_ended_subscription_is_silent(demo: Path) -> None:
-    async def work() -> None:
-        async with listening(server_of(demo), "2025", "vfo://root/src/app.py", "vfo://root/src/lib.rs") as ear:
-            for uri in ("vfo://root/src/app.py", "vfo://root/src/app.py", "vfo://root/never"):
-                await ear.client.unsubscribe_resource(uri)
-            put("src/app.py", "changed")
-            put("src/lib.rs", "changed")
-            assert await ear.hears() == "vfo://root/src/lib.rs"
-            await ear.client.unsubscribe_resource("vfo://root/src/lib.rs")
-            assert kernel_watchers() == 0
-            put("src/lib.rs", "changed again")
-            await ear.hears_nothing()
-            await ear.client.subscribe_resource("vfo://root/src/lib.rs")
-            put("src/lib.rs", "and again")
-            assert await ear.hears() == "vfo://root/src/lib.rs"
-
-    anyio.run(work)
-
-
-def test_an_ended_request_leaves_the_connection_and_no_watcher(demo: Path) -> None:
-    async def work() -> None:
-        async with Client(stdio_of("--root", f"root={demo}")) as client:
-            (child,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-            for _ in range(3):
-                async with client.listen(resource_subscriptions=["vfo://root/src"]):
-                    assert kernel_watchers(child) == 1
-                await until(lambda: kernel_watchers(child) == 0)
-            assert (await client.list_resources()).resources
-
-    anyio.run(work)
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_a_session_that_ends_leaves_nothing(demo: Path, form: str) -> None:
-    async def work() -> None:
-        async with listening(server_of(demo), form, "vfo://root/", "vfo://root/src/app.py", "vfo://root/gone") as ear:
-            assert kernel_watchers() == 2
-            put("src/app.py", f"{time.time()}")
-            await ear.hears_all({"vfo://root/", "vfo://root/src/app.py"})
-
-    anyio.run(work)
-    before = held()
-    for _ in range(3):
-        anyio.run(work)
-    assert kernel_watchers() == 0
-    deadline = time.monotonic() + SOON
-    while held() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    now = held()
-    assert now[0] <= before[0]
-    assert now[1] <= before[1]
-
-
-def test_who_listens_is_told_that_the_server_stops(demo: Path) -> None:
-    async def work() -> None:
-        with served_over_http(demo) as (address, pid):
-            async with Client(address) as client, client.listen(resource_subscriptions=["vfo://root/"]) as listen:
-                os.kill(pid, signal.SIGINT)
-                with anyio.fail_after(SOON):
-                    # A stream that is torn off would raise.
-                    assert [event async for event in listen] == []
-                    ended = os.pidfd_open(pid)
-                    await anyio.wait_readable(ended)
-                    os.close(ended)
 
     anyio.run(work)
 
@@ -351,55 +166,6 @@ def test_what_is_denied_cannot_be_subscribed_to(beside: Path) -> None:
     anyio.run(work)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_as_many_as_are_allowed_work_and_no_more(tmp_path: Path, form: str) -> None:
-    most = subscriptions.MOST_SUBSCRIPTIONS
-    make_tree(tmp_path, {f"{number % 10}/{number}.txt": b"" for number in range(most)})
-    uris = [f"vfo://root/{number % 10}/{number}.txt" for number in range(most)]
-
-    async def work() -> None:
-        async with listening(server_of(tmp_path), form, *uris) as ear:
-            assert ear.honored == uris
-            assert kernel_watchers() == 1
-            for number in range(most):
-                (tmp_path / f"{number % 10}/{number}.txt").write_text("changed")
-            await ear.hears_all(set(uris))
-            if form == "2025":
-                with pytest.raises(MCPError, match=f"more than the {most}") as caught:
-                    await ear.client.subscribe_resource("vfo://root/0")
-                await ear.client.subscribe_resource(uris[0])
-                await ear.client.unsubscribe_resource(uris[0])
-                await ear.client.subscribe_resource("vfo://root/0")
-            else:
-                with pytest.raises(MCPError, match=f"more than the {most}") as caught:
-                    await ear.client.listen(resource_subscriptions=[*uris, "vfo://root/0"]).__aenter__()
-            assert caught.value.code == INVALID_REQUEST
-
-    anyio.run(work)
-    assert kernel_watchers() == 0
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_too_many_folders_are_refused(tmp_path: Path, form: str) -> None:
-    make_tree(tmp_path, {f"{number}/x.txt": b"" for number in range(40)})
-
-    async def work() -> None:
-        uris = [f"vfo://root/{number}" for number in range(40)]
-        async with listening(server_of(tmp_path), form, *(uris[:32] if form == "2025" else [])) as ear:
-            one_more = (
-                ear.client.subscribe_resource(uris[32])
-                if form == "2025"
-                else ear.client.listen(resource_subscriptions=uris).__aenter__()
-            )
-            with pytest.raises(MCPError, match="32 folders are watched already") as caught:
-                await one_more
-            assert kernel_watchers() == (32 if form == "2025" else 0)
-        assert caught.value.code == INTERNAL_ERROR
-
-    anyio.run(work)
-    assert kernel_watchers() == 0
-
-
 def test_one_more_subscription_loses_no_change(demo: Path) -> None:
     make_tree(demo, {f"more/{number}.txt": b"" for number in range(20)})
 
@@ -446,34 +212,3 @@ def test_a_file_that_changes_all_the_time_is_told_now_and_then(demo: Path) -> No
             assert 1 <= told <= 8
 
     anyio.run(work)
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_the_server_ends_when_its_client_is_killed(demo: Path, form: str) -> None:
-    listen = (
-        "async with Client(server) as client, client.listen(resource_subscriptions=uris):"
-        if form == "2026"
-        else "async with Client(server, mode='legacy') as client:\n"
-        "        for uri in uris: await client.subscribe_resource(uri)"
-    )
-    script = f"""
-import os, anyio, mcp
-from mcp import Client, StdioServerParameters
-server = StdioServerParameters(command={sys.executable!r}, args=["-m", "vespera_file_ops", "serve", "--root", "root=."])
-uris = ["vfo://root/", "vfo://root/README.md"]
-async def main():
-    {listen}
-        print(open(f"/proc/self/task/{{os.getpid()}}/children").read(), flush=True)
-        await anyio.sleep_forever()
-anyio.run(main)
-"""
-    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], stdout=subprocess.PIPE, text=True) as client:
-        assert client.stdout is not None
-        server = int(client.stdout.readline())
-        assert kernel_watchers(server) == 2
-        ended = os.pidfd_open(server)
-        try:
-            client.kill()
-            assert select.select([ended], [], [], 5)[0], "the server lives on"
-        finally:
-            os.close(ended)
