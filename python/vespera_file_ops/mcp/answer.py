@@ -16,6 +16,8 @@ from ..ledger import counted
 
 __all__ = ["Answer", "by_row", "chosen", "cut", "nearest", "plain", "table"]
 
+# Made once: each would take longer than most rows.
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 # A single text in an answer is cut to so many characters.
 _LONGEST_TEXT = 400
 
@@ -69,7 +71,7 @@ def table(
         value = [plain(item, longest) for item in row]
         used += len(piece.encode())
         # Rows may repeat what the text says once.
-        used_by_values += len(json.dumps(value, ensure_ascii=False).encode())
+        used_by_values += len(_as_json(value).encode())
         if max(used, used_by_values) > max_bytes and pieces:
             break
         pieces.append(piece)

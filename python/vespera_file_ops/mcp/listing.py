@@ -10,6 +10,7 @@ import polars as pl
 
 from .. import options as opt
 from ..errors import VfoError
+from ..expr import info
 from ..frames import lazy_frame
 from ..listing import get_file_info, list_directory
 from ..options import checked
@@ -55,12 +56,10 @@ def _glob_files(call: Call, given: dict[str, Any]) -> Answer:
     named = collected(page.behind(files).select("path", "path_bytes", "error"))
     names = named.filter(pl.col("error").is_null())
     failed = named.height - names.height
-    fitting = call.bytes_of(given) // _LEAST_BYTES_OF_ROW + 1
-    shown = names.head(min(given["limit"], fitting))
-    rows = pl.DataFrame(schema={"path": pl.String, "size": pl.Int64, "modified": pl.Datetime("ns", "UTC")})
-    if shown.height:
-        paths = shown.select(pl.coalesce("path_bytes", pl.col("path").cast(pl.Binary))).to_series().to_list()
-        rows = call.places.spelled(get_file_info(paths, within=place.root), place)
+    shown = names.head(min(given["limit"], call.bytes_of(given) // _LEAST_BYTES_OF_ROW + 1))
+    exact = pl.coalesce("path_bytes", pl.col("path").cast(pl.Binary))
+    facts = shown.select(info=info(exact, within=place.root)).unnest("info")
+    rows = call.places.spelled(facts.with_columns(path=shown["path"]), place)
     return table(
         chosen(rows, given.get("columns", ["path", "size", "modified"])),
         by_row if "columns" in given else _by_folder,
@@ -108,12 +107,12 @@ def _get_file_info(call: Call, given: dict[str, Any]) -> Answer:
     for path in paths:
         place = call.places.find("path", path)
         try:
-            info = get_file_info(place.source, within=place.root, blake3=given["blake3"])
+            told = get_file_info(place.source, within=place.root, blake3=given["blake3"])
         except VfoError as error:
             if len(paths) == 1:
                 raise
-            info = pl.DataFrame({"path": [place.path], "error": [error_text(error, path)]})
-        frames.append(call.places.spelled(info, place))
+            told = pl.DataFrame({"path": [place.path], "error": [error_text(error, path)]})
+        frames.append(call.places.spelled(told, place))
     rows = pl.concat(frames, how="diagonal")
     names = ("path", "kind", "size", "modified", "created", "mode", "blake3", "error")
     rows = rows.select([name for name in names if name in rows.columns])
