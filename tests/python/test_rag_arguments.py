@@ -33,6 +33,7 @@ BAD: dict[str, list[Any]] = {
     "wait": [-1, "3", True, float("nan"), None],
     "progress": [],
     "content": [3, ["line"], object()],
+    "at_once": ["no", 0],
     "query": [None, 3, b"x"],
     "limit": [0, -1, "3", 1.5, True],
     "mode": ["clever", 3, None],
