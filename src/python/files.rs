@@ -355,8 +355,8 @@ pub fn hash_file(
 
 /// The BLAKE3 hash of a content in memory, in hexadecimal.
 #[pyfunction]
-pub fn hash_bytes(py: Python<'_>, content: &[u8]) -> String {
-    py.detach(|| hash_bytes_hex(content))
+pub fn hash_bytes(py: Python<'_>, content: &[u8]) -> PyResult<String> {
+    guarded(|| Ok(py.detach(|| hash_bytes_hex(content))))
 }
 
 /// What this process has done so far.
