@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         PathNotFoundError,
         PatternError,
         RemovalRefusedError,
+        UnindexedRowsWarning,
         VfoError,
     )
     from .explanation import explain
@@ -91,6 +92,7 @@ __all__ = [
     "RemovalRefusedError",
     "Root",
     "SearchResult",
+    "UnindexedRowsWarning",
     "VfoError",
     "Watcher",
     "WriteResult",

@@ -34,6 +34,7 @@ __all__ = [
     "PathNotFoundError",
     "PatternError",
     "RemovalRefusedError",
+    "UnindexedRowsWarning",
     "VfoError",
 ]
 
@@ -157,4 +158,11 @@ class IncompleteSearchWarning(UserWarning):
     """An eager search that returns no ledger could not search everything it found.
 
     `vespera_file_ops.search` returns the ledger, which names each file that was left out, and why.
+    """
+
+
+class UnindexedRowsWarning(UserWarning):
+    """A retrieval index holds all that it should, but its disk is too full to put the new rows in order.
+
+    Searches find them nevertheless, at a tenth of a millisecond a row. Make room: the next writer puts them in order.
     """

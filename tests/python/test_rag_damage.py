@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -154,30 +156,73 @@ def test_verify_names_every_difference(synced: tuple[Path, Path]) -> None:
     assert index.verify().is_empty()
 
 
-def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+@contextmanager
+def small_disk(place: Path, megabytes: int) -> Iterator[None]:
     if os.geteuid() != 0:
         pytest.skip("needs root, to mount a small file system")
-    place, source = tmp_path / "index", tmp_path / "source"
     place.mkdir()
-    make_tree(source, FILES)
     if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "none", place], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", place], capture_output=True, check=False
     ).returncode:
         pytest.skip("this container may not mount")
     try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def used(place: Path) -> int:
+    state = os.statvfs(place)
+    return (state.f_blocks - state.f_bfree) * state.f_frsize
+
+
+def test_a_disk_too_full_for_the_rows_loses_nothing(tmp_path: Path) -> None:
+    place, source = tmp_path / "disk", tmp_path / "source"
+    make_tree(source, FILES)
+    with small_disk(place, 1):
         index = Index(place / "index")
         index.sync(source)
+        before = used(place)
         (source / "large.txt").write_text("".join(f"a line {number}\n" for number in range(300_000)))
-        with pytest.raises((vfo.VfoError, OSError)) as caught:
-            index.sync(source)
-        assert "space" in str(caught.value).lower()
+        for _ in range(3):
+            with pytest.raises(vfo.FileSystemError, match="No space left on device; make room") as caught:
+                index.sync(source)
+            assert caught.value.errno == errno.ENOSPC
+        # What it had written until then does not keep the disk full.
+        assert used(place) < before + (256 << 10)
         assert Index(place / "index").search("zebra").height == 1
         (source / "large.txt").unlink()
         index.sync(source)
         assert index.verify().is_empty()
         assert held(index).equals(fresh(tmp_path, source))
-    finally:
-        subprocess.run(["umount", place], check=True)
+
+
+def test_a_disk_too_full_to_index_the_rows_is_warned_of(tmp_path: Path) -> None:
+    place, source = tmp_path / "disk", tmp_path / "source"
+    make_tree(source, FILES)
+    with small_disk(place, 3):
+        index = Index(place / "index")
+        index.sync(source)
+        (source / "large.txt").write_text("".join(f"a line {number}\n" for number in range(300_000)))
+        with pytest.warns(vfo.UnindexedRowsWarning, match="No space left on device: the rows are written"):
+            index.sync(source)
+        assert index.verify().is_empty()
+        assert held(index).equals(fresh(tmp_path, source))
+        assert index.search("zebra").height == 1
+        assert index.search("299999")["relative_path"].to_list() == ["large.txt"]
+
+
+def test_what_a_killed_writer_left_does_not_stay(tmp_path: Path) -> None:
+    source = make_source(tmp_path)
+    index = Index(tmp_path / "index")
+    index.sync(source)
+    data = tmp_path / "index" / "chunks.lance" / "data"
+    left = data / f"{'01' * 12}{'af' * 13}.lance"
+    shutil.copyfile(next(data.iterdir()), left)
+    (source / "large.txt").write_text("".join(f"a line {number}\n" for number in range(100_000)))
+    index.sync(source)
+    assert not left.exists()
+    assert index.verify().is_empty()
 
 
 def test_a_file_that_grows_beyond_the_most_keeps_its_rows(tmp_path: Path) -> None:

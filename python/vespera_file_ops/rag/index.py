@@ -107,12 +107,15 @@ class Index:
         Raises:
             RemovalRefusedError: More is gone than `max_removed` allows, or nothing of the source can be seen.
             PathNotFoundError: The source does not exist.
-            FileSystemError: The source cannot be listed.
+            FileSystemError: The source cannot be listed, or the index's disk is full.
             IndexBusyError: Another process wrote to the index for all of `wait`.
             IndexMismatchError: The index was built with another embedder, other chunks, or by a newer version.
             IndexDamagedError: A part of the index is missing or broken.
             MissingExtraError: LanceDB is not installed.
             ArgumentError, TypeError: An argument cannot be used; the message names it.
+
+        Warns:
+            UnindexedRowsWarning: All is written, but the disk has no room to index it: searches are slower.
 
         Example:
             >>> from vespera_file_ops.rag import Index
@@ -161,7 +164,7 @@ class Index:
 
         Raises:
             PathNotFoundError: There is no such file.
-            FileSystemError: It cannot be read.
+            FileSystemError: It cannot be read, or the index's disk is full.
             IndexMismatchError, IndexDamagedError, MissingExtraError: As in `sync`.
             ArgumentError, TypeError: An argument cannot be used; the message names it.
 

@@ -1,11 +1,12 @@
 """The rows: LanceDB's table of chunks, keyed by (source, relative_path, chunk), and its indices.
 
 Every change of a file's rows is one commit: new ones come and stale ones go together, so that a reader sees the file as
-it was or as it is. A reader holds a version of the table, whose files stay for `KEPT` after a newer one has come.
+it was or as it is. A reader holds a version of the table, whose files stay for an hour after a newer one has come.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import warnings
@@ -16,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..errors import IndexDamagedError, MissingExtraError
+from ..errors import FileSystemError, IndexDamagedError, MissingExtraError
 
 if TYPE_CHECKING:
     import lancedb
 
-__all__ = ["COLUMNS", "KEPT", "Rows", "as_arrow", "connected", "lance_errors", "quoted"]
+__all__ = ["COLUMNS", "FULL", "Rows", "as_arrow", "connected", "lance_errors", "optimize", "quoted"]
 
-KEPT = timedelta(hours=1)
-"""How long the files of an old version stay."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The error numbers of a disk that takes no more."""
+
+# How long the files of an old version stay.
+_KEPT = timedelta(hours=1)
 
 _TIME = pl.Datetime("ns", "UTC")
 COLUMNS: dict[str, pl.DataType] = {
@@ -59,13 +63,20 @@ _ANY = 1 << 31
 
 @contextmanager
 def lance_errors(folder: str) -> Iterator[None]:
-    """Tell what LanceDB says of broken files as an `IndexDamagedError`."""
+    """Tell what LanceDB says of broken files as an `IndexDamagedError`, and of a full disk as what it is."""
     try:
         yield
     except (RuntimeError, ValueError, OSError) as error:
         if isinstance(error, IndexDamagedError):
             raise
         first = str(error).splitlines()[0] if str(error) else repr(error)
+        for number in FULL:
+            # LanceDB has no error number, only what Rust makes of it.
+            if f"(os error {number})" in first:
+                raise FileSystemError(
+                    f"{folder}: {os.strerror(number)}; make room and try again; what the index holds is whole",
+                    path=folder, errno=number,
+                ) from error  # fmt: skip
         raise IndexDamagedError(
             f"{folder}: the index's table cannot be used ({first}); if this stays, sync with rebuild=True", path=folder
         ) from error
@@ -171,6 +182,12 @@ class Rows:
             unindexed = [table.index_stats(index.name).num_unindexed_rows for index in table.list_indices()]
             small = table.stats()["fragment_stats"]["num_small_fragments"]
             if max(unindexed, default=0) > _UNINDEXED_ROWS or small > _SMALL_FRAGMENTS:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    table.optimize(cleanup_older_than=KEPT)
+                optimize(table)
+
+
+def optimize(table: Any) -> None:
+    """Join small fragments, forget old versions and index what is not indexed; under the writer's lock."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Files of no version are no other writer's, because the caller has the lock: a killed one left them.
+        table.optimize(cleanup_older_than=_KEPT, delete_unverified=True)

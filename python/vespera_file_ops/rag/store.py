@@ -6,20 +6,28 @@ import base64
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from ..errors import IndexBusyError, IndexDamagedError, PathNotFoundError, VfoError
+from ..errors import (
+    FileSystemError,
+    IndexBusyError,
+    IndexDamagedError,
+    PathNotFoundError,
+    UnindexedRowsWarning,
+    VfoError,
+)
 from .chunking import ChunkOptions, chunked
 from .embedder import Embedder
 from .lock import WriterLock
 from .manifest import Doubt, Manifest, artifact_id
 from .places import Place
 from .queue import Item, Queue
-from .rows import Rows, lance_errors, quoted
+from .rows import FULL, Rows, lance_errors, quoted
 from .settings import Settings, load_settings, save_settings
 from .vectors import VectorCache
 from .words import words_column
@@ -205,15 +213,28 @@ class Store:
 
     def index_rows(self) -> None:
         """Keep the table quick to search."""
-        self.rows().tidy(self.table)
+        with self._unless_full():
+            self.rows().tidy(self.table)
 
     def tidy(self) -> None:
         """Keep the table quick to search, and the cache no larger than what it is for."""
         self.index_rows()
         if self._cache is not None:
-            with lance_errors(self.folder):
-                held = self.table.search().select(["text_blake3"]).limit(1 << 31).to_arrow()
-            self._cache.tidy(pl.DataFrame(held)["text_blake3"])
+            with self._unless_full():
+                with lance_errors(self.folder):
+                    held = self.table.search().select(["text_blake3"]).limit(1 << 31).to_arrow()
+                self._cache.tidy(pl.DataFrame(held)["text_blake3"])
+
+    @contextmanager
+    def _unless_full(self) -> Iterator[None]:
+        """Put in order what is right already: a full disk is then no failure of what was asked."""
+        try:
+            yield
+        except FileSystemError as error:
+            if error.errno not in FULL:
+                raise
+            message = f"{self.folder}: {os.strerror(error.errno)}: the rows are written, but could not be indexed"
+            warnings.warn(f"{message}; searches are right, and slower: make room", UnindexedRowsWarning, stacklevel=2)
 
     # The queue.
 
@@ -256,7 +277,7 @@ class Store:
             for key, error in written.files.filter(~pl.col("is_known")).select("key", "error").iter_rows():
                 failed[artifact_id(source, key)] = error
         shutil.rmtree(scratch, ignore_errors=True)
-        self.rows().tidy(self.table)
+        self.index_rows()
         return failed
 
 

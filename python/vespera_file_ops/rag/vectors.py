@@ -14,7 +14,7 @@ import polars as pl
 
 from ..progress import ProgressBar
 from .embedder import Embedder, embedded
-from .rows import KEPT, as_arrow, connected, lance_errors, quoted
+from .rows import as_arrow, connected, lance_errors, optimize, quoted
 
 __all__ = ["VectorCache"]
 
@@ -73,14 +73,14 @@ class VectorCache:
         with lance_errors(self.folder):
             table = self._open()
             if table.stats()["fragment_stats"]["num_small_fragments"] > 50:
-                table.optimize(cleanup_older_than=KEPT)
+                optimize(table)
             if table.count_rows() <= 2 * live.n_unique() + _SPARE:
                 return
             held = pl.DataFrame(table.search().select(["text_blake3"]).limit(1 << 31).to_arrow())["text_blake3"]
             spare = held.filter(~held.is_in(live.implode())).to_list()
             for at in range(0, len(spare), _LOOKUP):
                 table.delete(f"text_blake3 IN ({quoted(spare[at : at + _LOOKUP])})")
-            table.optimize(cleanup_older_than=KEPT)
+            optimize(table)
 
     def _known(self, hashes: pl.Series) -> pl.DataFrame:
         parts = [pl.DataFrame(schema=self.schema)]
