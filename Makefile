@@ -9,6 +9,7 @@
 #   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
 #   make kernels  the walk, the readers, the search and the tables one by one (see benches/kernels.rs)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
+#   make nushell  the Nushell plugin, and a Nushell to try it with (by npm), in .venv/bin
 #   make build    only the editable release install into .venv
 #
 # CARGO_FLAGS=--locked makes every Cargo call refuse a stale Cargo.lock (.ci/run sets it).
@@ -31,7 +32,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.r
 # Several Rust tests start threads and count descriptors: nextest runs each in its own process.
 RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 
-.PHONY: demo test test-rust test-python test-hard test-portable fuzz bench kernels lint build owner clean
+.PHONY: demo nushell test test-rust test-python test-hard test-portable fuzz bench kernels lint build owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -41,7 +42,7 @@ test: test-rust test-python
 test-rust: owner
 	$(RUST_TESTS) --release $(CARGO_FLAGS)
 
-test-python: build $(VENV)/dev
+test-python: build nushell $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
 
 test-portable:
@@ -80,7 +81,7 @@ lint: $(VENV)/dev owner
 	@for tool in fmt clippy; do cargo $$tool --version >/dev/null 2>&1 || \
 	  { echo "make lint needs cargo $$tool: rustup component add rustfmt clippy" >&2; exit 2; }; done
 	cargo fmt --check
-	PYO3_PYTHON=$(BIN)/python cargo clippy --release --all-targets --features polars $(CARGO_FLAGS) -- -D warnings
+	PYO3_PYTHON=$(BIN)/python cargo clippy --release --all-targets --features polars,nushell $(CARGO_FLAGS) -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -102,6 +103,22 @@ $(VENV)/dev: $(VENV)/base
 
 $(VENV)/built: $(VENV)/base $(RUST_SOURCES) | owner
 	PATH="$(BIN):$$PATH" VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet $(CARGO_FLAGS)
+	touch $@
+
+# Without npm, the tests of the plugin in a real Nushell are skipped, and say so.
+nushell: $(VENV)/plugin $(if $(shell command -v npm),$(VENV)/nu)
+
+$(VENV)/plugin: $(VENV)/base $(RUST_SOURCES) | owner
+	cargo build --release --features nushell --bin nu_plugin_vfo $(CARGO_FLAGS)
+	cp "$(CARGO_TARGET_DIR)/release/nu_plugin_vfo" $(BIN)/nu_plugin_vfo
+	touch $@
+
+# Nushell takes plugins of its own minor version only.
+NU_VERSION := 0.115.1
+NU_SYSTEM := $(if $(filter Darwin,$(shell uname -s)),darwin,linux)-$(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x64)
+$(VENV)/nu: Makefile | $(VENV)/base
+	npm install --silent --no-save --prefix $(VENV)/npm @nushell/$(NU_SYSTEM)@$(NU_VERSION)
+	ln -sf ../npm/node_modules/@nushell/$(NU_SYSTEM)/bin/nu $(BIN)/nu
 	touch $@
 
 # Cargo tells two clones in one target folder apart by nothing but the age of their files: without this, a clone that

@@ -18,6 +18,7 @@
 //!   them.
 //! - `python`: the Python face (feature `python`).
 //! - `expr`: columns on demand as expressions of Polars (feature `polars`).
+//! - `nushell`: the Nushell face (feature `nushell`).
 
 pub mod bulk;
 pub mod chunk;
@@ -28,6 +29,8 @@ pub mod error;
 mod expr;
 pub mod fail_point;
 pub mod io;
+#[cfg(feature = "nushell")]
+pub mod nushell;
 pub mod pool;
 #[cfg(feature = "python")]
 mod python;

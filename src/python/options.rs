@@ -169,6 +169,7 @@ impl<'py> Arguments<'_, 'py> {
         Ok(ScanOptions {
             sources: sources.into_iter().map(|(path, may_be_glob)| SourceSpec { path, may_be_glob }).collect(),
             globs_start_in: defaults.globs_start_in,
+            working_folder: defaults.working_folder,
             sources_are_list: self.flag("source_is_list", false)?,
             within: self.within()?,
             expects_file: self.flag("expects_file", false)?,

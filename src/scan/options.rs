@@ -33,6 +33,9 @@ pub struct ScanOptions {
     pub sources_are_list: bool,
     /// Where sources start, and what nothing may lead out of: no source, no link, no ignore file.
     pub within: Root,
+    /// The absolute path of the folder in which relative sources start and from which they are shown, unless `within`
+    /// says where. `None`: the working folder of the process, which one that serves several callers does not share.
+    pub working_folder: Option<Vec<u8>>,
     /// The source is a file; a folder is an error of the call.
     pub expects_file: bool,
     /// Describe the sources themselves and not what lies in them.
@@ -73,6 +76,7 @@ impl Default for ScanOptions {
             globs_start_in: Vec::new(),
             sources_are_list: false,
             within: Root::free(),
+            working_folder: None,
             expects_file: false,
             describe_only: false,
             filter: FilterOptions::default(),

@@ -1,5 +1,6 @@
 //! Sources as the caller spells them become places where a walk starts.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -129,7 +130,7 @@ impl Resolver<'_> {
         let path = self.options.within.relative(path).map_err(|error| Error::io("open source", path, error))?;
         let path = path.as_ref();
         let follow = !self.options.describe_only || self.options.follow_symlinks;
-        match self.options.within.status(path, follow) {
+        match self.options.within.status(&self.at(path), follow) {
             Ok(status) if status.kind == FileKind::Dir && self.options.expects_file => {
                 let text = "path: it is a folder; search_files searches what lies in one";
                 Err(Error::new(ErrorKind::Argument, text).with_path(path))
@@ -164,13 +165,14 @@ impl Resolver<'_> {
     }
 
     fn folder(&mut self, index: u32, path: &[u8], glob: Option<Arc<Filter>>) -> Result<Found> {
-        let known = self.known(path).map_err(|error| Error::io("open folder", path, error))?;
+        let at = self.at(path).into_owned();
+        let known = self.known(&at).map_err(|error| Error::io("open folder", path, error))?;
         let source = Source {
             index,
             shown: as_prefix(&self.shown(path)?),
             canonical: known.canonical.clone(),
             root: self.options.within.clone(),
-            path: path.to_vec(),
+            path: at,
             handle: known.handle,
             filter: Arc::clone(&self.filter),
             glob,
@@ -195,7 +197,8 @@ impl Resolver<'_> {
         // Only a name can be looked up in a folder and shown by itself.
         let has_name = whole != b"." && root_bytes(&whole) < whole.len() && whole != b".." && !whole.ends_with(b"/..");
         let (folder, name) = if has_name { split_last(&whole) } else { (b".".as_slice(), whole.as_slice()) };
-        let known = match self.known(folder) {
+        let at = self.at(folder).into_owned();
+        let known = match self.known(&at) {
             Ok(known) => known,
             // The folder of a missing file may be missing too: nothing is opened by it.
             Err(_) if failure.is_some() => KnownFolder { canonical: folder.to_vec(), handle: None },
@@ -206,7 +209,7 @@ impl Resolver<'_> {
             shown: if has_name { as_prefix(folder) } else { Vec::new() },
             canonical: known.canonical,
             root: self.options.within.clone(),
-            path: folder.to_vec(),
+            path: at,
             handle: known.handle,
             filter: Arc::clone(&self.filter),
             glob: None,
@@ -222,8 +225,21 @@ impl Resolver<'_> {
         if let Some(root) = self.options.within.absolute() {
             return Ok(normalised(&[root, b"/", path].concat()));
         }
+        if let Cow::Owned(path) = self.at(path) {
+            return Ok(path);
+        }
         let path = absolute(path).map_err(|error| Error::io("find the current directory", b".", error))?;
         Ok(normalised(&path))
+    }
+
+    /// The path by which it is opened.
+    fn at<'p>(&self, path: &'p [u8]) -> Cow<'p, [u8]> {
+        match &self.options.working_folder {
+            Some(folder) if !self.options.within.is_confined() && !is_absolute(path) => {
+                Cow::Owned(normalised(&[folder, b"/".as_slice(), path].concat()))
+            }
+            _ => Cow::Borrowed(path),
+        }
     }
 }
 

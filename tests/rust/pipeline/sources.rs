@@ -137,6 +137,36 @@ fn paths_are_as_spelled_or_absolute() {
 }
 
 #[test]
+fn a_working_folder_of_the_callers_own_is_where_relative_sources_start() {
+    let dir = run::plain_tree(&[("a/x.rs", "needle"), ("a/b/y.rs", "needle"), ("z", "needle")]);
+    let of = |folder: &str, source: &str, absolute_paths| {
+        let options = ScanOptions {
+            working_folder: Some(of_path(&dir.path().join(folder))),
+            sources: vec![SourceSpec { path: source.as_bytes().to_vec(), may_be_glob: true }],
+            absolute_paths,
+            ..ScanOptions::default()
+        };
+        let paths = paths(coverage(&options, &["path"]));
+        let rows = run::run(&run::search(&options, run::needle()), &[Table::Hits]).rows(Table::Hits, &["path"]);
+        assert_eq!(rows.concat(), paths, "each was opened");
+        paths
+    };
+    assert_eq!(of("a", ".", false), ["b/y.rs", "x.rs"]);
+    assert_eq!(of("a", "..", false), ["../a/b/y.rs", "../a/x.rs", "../z"]);
+    assert_eq!(of("a/b", "../x.rs", false), ["../x.rs"]);
+    assert_eq!(of("a", "b/*.rs", false), ["b/y.rs"]);
+    assert_eq!(of("a", "b", true), [run::shown(&dir.path().join("a/b/y.rs"))]);
+    assert_eq!(of("a", &run::shown(&dir.path().join("z")), false), [run::shown(&dir.path().join("z"))]);
+    let missing = ScanOptions {
+        working_folder: Some(of_path(dir.path())),
+        sources: vec![SourceSpec { path: b"src".to_vec(), may_be_glob: true }],
+        ..ScanOptions::default()
+    };
+    let error = ScanRequest::new(missing, Operation::Describe(DescribeOptions::default())).unwrap_err();
+    assert!(error.to_string().ends_with("(src)"), "{error}");
+}
+
+#[test]
 #[cfg_attr(windows, ignore = "needs a shell that can lower the limit on descriptors")]
 fn a_list_may_be_longer_than_the_budget_of_descriptors() {
     let (dir, root);

@@ -1,0 +1,139 @@
+//! A running scan as a stream of records.
+
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use nu_protocol::{LabeledError, Signals, Span, Value};
+
+use super::values::{Column, record};
+use crate::error::Result;
+use crate::scan::{Scan, Step};
+use crate::table::{Status, Table};
+
+/// What may pass between an interrupt and its effect.
+const TIME_BOX: Duration = Duration::from_millis(25);
+
+/// The records of one scan. Dropping it stops the workers.
+pub struct Rows {
+    scan: Scan,
+    table: Table,
+    columns: Vec<Column>,
+    batch: Option<(RecordBatch, usize)>,
+    signals: Signals,
+    span: Span,
+    is_over: bool,
+}
+
+impl Rows {
+    /// The rows of this table of a scan that has just been started.
+    pub fn new(scan: Scan, table: Table, columns: Vec<Column>, signals: Signals, span: Span) -> Self {
+        Self { scan, table, columns, batch: None, signals, span, is_over: false }
+    }
+
+    fn next_row(&mut self) -> Option<Value> {
+        let (batch, row) = self.batch.as_mut()?;
+        if *row == batch.num_rows() {
+            self.batch = None;
+            return None;
+        }
+        let value = record(&self.columns, batch, *row, self.span);
+        *row += 1;
+        Some(value)
+    }
+
+    fn end(&mut self) {
+        self.is_over = true;
+        if !self.signals.interrupted() {
+            tell_what_is_missing(&self.scan, self.table);
+        }
+        self.scan.close();
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Value;
+
+    fn next(&mut self) -> Option<Value> {
+        while !self.is_over {
+            if let Some(row) = self.next_row() {
+                return Some(row);
+            }
+            if self.signals.interrupted() {
+                self.end();
+                break;
+            }
+            match next_batch(&mut self.scan) {
+                Ok(Next::Batch(batch)) => self.batch = Some((batch, 0)),
+                Ok(Next::Nothing) => {}
+                Ok(Next::End) => self.end(),
+                Err(error) => {
+                    self.is_over = true;
+                    let error = LabeledError::new(error.to_string()).with_label("failed meanwhile", self.span);
+                    return Some(Value::error(error.into(), self.span));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// What a scan has within the time box.
+pub enum Next {
+    /// Rows.
+    Batch(RecordBatch),
+    /// No rows yet.
+    Nothing,
+    /// No more rows.
+    End,
+}
+
+/// The next rows; entries that wait to be told whether they pass do so if they are files.
+///
+/// # Errors
+/// As [`Scan::next`].
+pub fn next_batch(scan: &mut Scan) -> Result<Next> {
+    match scan.next(TIME_BOX)? {
+        Step::Batch(_, batch) => return Ok(Next::Batch(batch)),
+        Step::End => return Ok(Next::End),
+        Step::Mask(request) => {
+            let kinds = request.rows.column(0).as_string_view();
+            let passes = kinds.iter().map(|kind| kind == Some("file")).collect();
+            scan.answer(request, passes)?;
+        }
+        Step::Extract(request) => {
+            scan.answer_extraction(&request, Err("nothing extracts text in Nushell".to_owned()));
+        }
+        Step::Idle => {}
+    }
+    Ok(Next::Nothing)
+}
+
+/// A stream has no place for a ledger, so what is missing in it is said beside it.
+pub fn tell_what_is_missing(scan: &Scan, table: Table) {
+    let summary = scan.summary();
+    if table == Table::Files && summary.errors > 0 {
+        eprintln!(
+            "vfo: {} entries could not be described or entered; their rows have an error (--long shows it)",
+            summary.errors
+        );
+    }
+    if table == Table::Files || table == Table::Coverage || summary.is_complete() {
+        return;
+    }
+    let missed = [
+        (Status::Unreadable, "unreadable"),
+        (Status::Vanished, "gone before they were read"),
+        (Status::Changed, "changed while they were read"),
+        (Status::TooLarge, "too large"),
+        (Status::NotReached, "not reached"),
+    ];
+    let parts: Vec<String> = missed
+        .into_iter()
+        .filter(|(status, _)| summary.of(*status) > 0)
+        .map(|(status, text)| format!("{} {text}", summary.of(status)))
+        .collect();
+    if !parts.is_empty() {
+        eprintln!("vfo: not everything was read: {}; `vfo coverage` names each file", parts.join(", "));
+    }
+}

@@ -1,0 +1,199 @@
+"""The Nushell plugin in a real Nushell: its rows are Nushell's values, and say what the Python face says."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+import nu_shell
+import vespera_file_ops as vfo
+
+pytestmark = pytest.mark.skipif(nu_shell.MISSING is not None, reason=nu_shell.MISSING or "")
+
+COMMANDS = {"vfo", "vfo files", "vfo search", "vfo coverage", "vfo chunks", "vfo info", "vfo hash"}
+
+
+def described(code: str, folder: Path) -> dict[str, str]:
+    """The columns of the first row, with the types that Nushell sees."""
+    found = nu_shell.values(f"{code} | first | items {{|name, value| [$name ($value | describe)]}}", folder)
+    return dict(found)
+
+
+def test_cells_are_nushells_own_values(demo: Path) -> None:
+    types = described(r"vfo search 'def (?<name>\w+)\((x)?' src --captures --context 1", demo)
+    assert types == {
+        "path": "string", "line_number": "int", "matched": "string", "line": "string", "size": "filesize",
+        "modified": "datetime", "captures": "record<name: string, 2: nothing>", "before": "list<string>",
+        "after": "list<string>",
+    }  # fmt: skip
+    types = described("vfo files --long --blake3 | where kind == file", demo)
+    assert set(types) == set(vfo.scan_files(".", blake3=True).collect_schema().names())
+    assert {name: types[name] for name in ("size", "allocated", "created", "inode", "hidden", "blake3")} == {
+        "size": "filesize", "allocated": "filesize", "created": "datetime", "inode": "int", "hidden": "bool",
+        "blake3": "string",
+    }  # fmt: skip
+    assert described("vfo coverage TODO", demo)["size"] == "filesize"
+    assert described("vfo chunks src", demo)["start_line"] == "int"
+
+
+def test_a_pipeline_reads_as_a_user_of_nushell_expects(demo: Path) -> None:
+    (demo / "large.md").write_text("x" * 20_000 + "\nTODO\n")
+    os.utime(demo / "README.md", (0, 0))
+    found = nu_shell.values("vfo search TODO | where size > 10kb | sort-by modified | group-by path --to-table", demo)
+    assert [(row["path"], len(row["items"])) for row in found] == [("large.md", 1)]
+    found = nu_shell.values("vfo search TODO | where size < 10kb | sort-by modified | get path", demo)
+    assert found == ["README.md", "src/app.py"]
+    found = nu_shell.values("vfo files | where modified < 2000-01-01 | get path", demo)
+    assert found == ["README.md"]
+    assert nu_shell.values("vfo files | where kind == file | get size | math sum", demo) == sum(
+        path.stat().st_size for path in demo.rglob("*") if path.is_file() and not re.search(r"\.git|\.log", str(path))
+    )
+
+
+TABLES = {
+    "vfo files . --long": lambda: vfo.scan_files("."),
+    "vfo files . --long --all --types py": lambda: vfo.scan_files(".", include_hidden=True, types="py"),
+    "vfo search [TODO FIXME] --long --context 1": lambda: vfo.scan_hits(["TODO", "FIXME"], ".", context=1),
+    "vfo search todo src/*.py -i --long": lambda: vfo.scan_hits("todo", "src/*.py", ignore_case=True),
+    "vfo coverage TODO --include-ignored --long": lambda: vfo.scan_coverage("TODO", ".", include_ignored=True),
+    "vfo chunks . --chunk-size 20 --overlap 5 --long": lambda: vfo.scan_chunks(".", chunk_size=20, overlap=5),
+}
+
+
+@pytest.mark.parametrize("code", TABLES)
+def test_rows_are_those_of_the_python_face(code: str, demo: Path) -> None:
+    (demo / "latin.txt").write_bytes(b"TODO \xe9\n")
+    wanted = TABLES[code]().collect()
+    found = nu_shell.values(code, demo)
+    assert len(found) == wanted.height > 0
+    names = [name for name in wanted.columns if wanted.schema[name] != pl.Binary]
+    for row, expected in zip(found, wanted.iter_rows(named=True), strict=True):
+        for name in names:
+            value = expected[name]
+            if isinstance(value, datetime.datetime):
+                assert datetime.datetime.fromisoformat(
+                    row[name][:26].rstrip("Z+") + "+00:00"
+                ) - value < datetime.timedelta(seconds=1)
+            else:
+                assert row[name] == value, (name, row["path"])
+
+
+def test_paths_start_where_the_user_is(demo: Path) -> None:
+    assert nu_shell.values("cd src; vfo search TODO .. | get path", demo) == ["../README.md", "../src/app.py"]
+    assert nu_shell.values("cd src; vfo files | get path", demo) == ["app.py", "lib.rs", "util.py"]
+    assert nu_shell.values("cd src; vfo files ../*.md | get path", demo) == ["../README.md"]
+    assert nu_shell.values("cd src; vfo hash app.py --full-paths | get 0.path", demo) == str(demo / "src/app.py")
+    assert nu_shell.values(f"cd /; vfo search TODO --within {demo} | get path", demo) == ["README.md", "src/app.py"]
+    opened = nu_shell.values("cd src; vfo search TODO .. | get path | each { open --raw | str length }", demo)
+    assert opened == [(demo / name).stat().st_size for name in ("README.md", "src/app.py")]
+
+
+def test_a_glob_is_one_only_where_it_is_not_quoted(demo: Path) -> None:
+    (demo / "a[1].txt").write_text("TODO")
+    (demo / "a1.txt").write_text("TODO")
+    assert nu_shell.values("vfo search TODO a[1].txt | get path", demo) == ["a[1].txt"]
+    (demo / "a[1].txt").unlink()
+    assert nu_shell.values("vfo search TODO a[1].txt | get path", demo) == ["a1.txt"]
+    assert "nothing is there" in nu_shell.failure("vfo search TODO 'a[1].txt'", demo)
+    assert nu_shell.values("let g = ('src/*.py' | into glob); vfo files $g | get path", demo) == [
+        "src/app.py", "src/util.py",
+    ]  # fmt: skip
+    assert nu_shell.values("vfo files --include *.py --exclude [app.py] | get path", demo) == ["src/util.py"]
+
+
+def test_paths_come_through_the_pipeline(demo: Path) -> None:
+    expected = {path: vfo.compute_file_hash(path) for path in ("src/app.py", "src/lib.rs", "src/util.py")}
+    for source in ("ls src", "ls src | get name", "vfo files src", "glob src/*.* | path relative-to $env.PWD | sort"):
+        found = nu_shell.values(f"{source} | vfo hash | select path blake3", demo)
+        assert {row["path"]: row["blake3"] for row in found} == expected, source
+    assert nu_shell.values("'src/app.py' | vfo info | get kind", demo) == ["file"]
+    assert nu_shell.values("[] | vfo hash", demo) == []
+    assert nu_shell.values("ls | where false | vfo search TODO", demo) == []
+    assert "this is none" in nu_shell.failure("[[a]; [1]] | vfo hash", demo)
+    assert "no path was given" in nu_shell.failure("vfo hash", demo)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "underlined"),
+    [
+        ("vfo search '(' src", "regex parse error", "does not parse"),
+        ("vfo search a nowhere", "no such file or directory (nowhere)", "nothing is there"),
+        ("vfo files --threads 0", "--threads: expected at least 1, got 0", "cannot be used"),
+        ("vfo files --types nonsense", "types: ", "cannot be used"),
+        ("vfo files --columns [path nonsense]", '"nonsense" is no column of files', "cannot be used"),
+        ("vfo search a --encoding klingon", "klingon", "cannot be used"),
+        ("vfo search a --strategy fast", "--strategy: expected one of auto, buffered", "cannot be used"),
+        ("vfo search a --save hits.doc", "expected a file that ends in .parquet", "cannot be used"),
+        ("vfo search a --save nowhere/hits.parquet", "nowhere", "was not written"),
+        ("vfo search a .. --within .", "outside", "leads outside"),
+    ],
+)
+def test_what_is_wrong_is_underlined(code: str, text: str, underlined: str, demo: Path) -> None:
+    message = " ".join(nu_shell.failure(code, demo).split())
+    assert text in message
+    assert underlined in message
+    assert code.split()[1] in message
+
+
+def test_examples_of_the_help_run(demo: Path) -> None:
+    found = nu_shell.values("scope commands | where name =~ '^vfo' | select name description examples", demo)
+    assert {row["name"] for row in found} == COMMANDS
+    examples = [example["example"] for row in found for example in row["examples"]]
+    assert len(examples) > 12
+    for example in examples:
+        done = nu_shell.run(example, demo)
+        assert done.returncode == 0, (example, done.stderr)
+        assert done.stdout.strip(), example
+    for name in COMMANDS:
+        shown = nu_shell.run(f"help {name}", demo).stdout
+        assert "Usage:" in shown
+        assert name == "vfo" or "Examples:" in shown
+    assert "vfo search" in nu_shell.run("vfo", demo).stdout
+
+
+def test_the_pipelines_of_the_readme_run(demo: Path) -> None:
+    blocks = re.findall(r"```nu\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) > 5
+    for line in lines:
+        done = nu_shell.run(line, demo)
+        assert done.returncode == 0, (line, done.stderr)
+        assert done.stdout.strip(), line
+
+
+def test_files_for_other_programs(demo: Path) -> None:
+    hits = vfo.search_files("TODO", ".").drop("path_bytes")
+    for name in ("hits.parquet", "hits.arrow"):
+        (saved,) = [nu_shell.values(f"cd src; vfo search TODO .. --long --save ../{name}", demo)]
+        assert (saved["rows"], saved["size"]) == (2, (demo / name).stat().st_size)
+    read = pl.read_parquet(demo / "hits.parquet")
+    assert read.equals(pl.read_ipc(demo / "hits.arrow"))
+    assert read["path"].to_list() == ["../README.md", "../src/app.py"]
+    same = [name for name in hits.columns if name != "path"]
+    assert read.select(same).equals(hits.select(same))
+    assert duckdb.sql(f"select sum(size) from '{demo / 'hits.parquet'}'").fetchall() == [(hits["size"].sum(),)]
+    before = (demo / "hits.parquet").read_bytes()
+    nu_shell.failure("vfo search '(' --save hits.parquet", demo)
+    assert (demo / "hits.parquet").read_bytes() == before
+
+
+def test_names_that_are_no_text_are_rows_too(demo: Path) -> None:
+    odd = os.fsencode(demo) + b"/src/odd\xff\nname.txt"
+    with open(odd, "wb") as file:
+        file.write(b"TODO\n")
+    (row,) = nu_shell.values("vfo search TODO src --long | where path_bytes != null", demo)
+    assert bytes(row["path_bytes"]) == b"src/odd\xff\nname.txt"
+    assert row["path"] == "src/odd\ufffd\nname.txt"
+
+
+def test_what_is_missing_is_told_beside_the_rows(demo: Path) -> None:
+    done = nu_shell.run("vfo search TODO --max-file-size 10b | length", demo)
+    assert done.stdout.strip() == "0"
+    assert "vfo: not everything was read: 4 too large; `vfo coverage` names each file" in done.stderr
+    assert nu_shell.run("vfo search TODO | length", demo).stderr == ""
