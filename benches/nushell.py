@@ -35,14 +35,14 @@ QUESTIONS = {
     "lines with PM_RESUME, and where": {
         "built in": "glob **/*.{c,h} | each {|f| open --raw $f | lines | enumerate | where item =~ PM_RESUME"
         " | each { {path: ($f | path relative-to $env.PWD), line: ($in.index + 1)} } } | flatten",
-        "ripgrep": "^rg --json --sort path PM_RESUME -g '*.{c,h}' | lines | each { from json } | where type == match"
+        "ripgrep": "^rg --json --sort path PM_RESUME -g '*.{c,h}' | lines | each { from json } | where type == 'match'"
         " | each { {path: $in.data.path.text, line: $in.data.line_number} }",
         "plugin": "vfo search PM_RESUME --include *.{c,h} | each { {path: $in.path, line: $in.line_number} } | uniq",
     },
     "FIXME in files below 20 kB, with their sizes": {
         "built in": "ls **/*.c | where size < 20kb | each {|f| open --raw $f.name | lines | find --no-highlight --regex"
         " FIXME | each { {path: $f.name, size: $f.size} } } | flatten",
-        "ripgrep": "^rg --json FIXME -g *.c | lines | each { from json } | where type == match"
+        "ripgrep": "^rg --json FIXME -g *.c | lines | each { from json } | where type == 'match'"
         " | each { {path: $in.data.path.text, size: (ls $in.data.path.text | get 0.size)} } | where size < 20kb",
         "plugin": "vfo search FIXME --include *.c | where size < 20kb | uniq-by path line_number | select path size",
     },

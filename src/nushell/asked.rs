@@ -81,7 +81,7 @@ impl Asked<'_> {
         operation: Operation,
         sources: &[NamedSource],
     ) -> Result<PipelineData, LabeledError> {
-        let (call, span) = (self.call, self.call.head);
+        let (call, head) = (self.call, self.call.head);
         if sources.is_empty() {
             return Ok(self.stream(std::iter::empty()));
         }
@@ -100,11 +100,11 @@ impl Asked<'_> {
             let saved = save(scan, self.table, &projection.schema(), path.as_ref(), self.engine.signals()).map_err(
                 |error| LabeledError::new(error.to_string()).with_label("was not written", span_of(call, "save")),
             )?;
-            return Ok(PipelineData::value(row_of_saved(&path.to_string_lossy(), &saved, span), None));
+            return Ok(PipelineData::value(row_of_saved(&path.to_string_lossy(), &saved, head), None));
         }
         let scan = request.start(&selection).map_err(failed)?;
         let columns = self.in_order(&projection);
-        Ok(self.stream(Rows::new(scan, self.table, columns, self.engine.signals().clone(), span)))
+        Ok(self.stream(Rows::new(scan, self.table, columns, self.engine.signals().clone(), head)))
     }
 
     fn stream(&self, rows: impl Iterator<Item = Value> + Send + 'static) -> PipelineData {

@@ -138,7 +138,10 @@ impl Given<'_> {
 
     fn size(&self, name: &str) -> Result<Option<u64>, LabeledError> {
         let Some(value) = self.0.get_flag_value(name) else { return Ok(None) };
-        let bytes = value.as_filesize().map_or_else(|_| value.as_int(), |size| Ok(size.get()))?;
+        let bytes = match value {
+            Value::Filesize { val, .. } => val.get(),
+            value => value.as_int()?,
+        };
         u64::try_from(bytes).map(Some).map_err(|_| self.wrong(name, "expected no negative size"))
     }
 

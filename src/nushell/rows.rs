@@ -21,14 +21,14 @@ pub struct Rows {
     columns: Vec<Column>,
     batch: Option<(RecordBatch, usize)>,
     signals: Signals,
-    span: Span,
+    head: Span,
     is_over: bool,
 }
 
 impl Rows {
     /// The rows of this table of a scan that has just been started.
-    pub fn new(scan: Scan, table: Table, columns: Vec<Column>, signals: Signals, span: Span) -> Self {
-        Self { scan, table, columns, batch: None, signals, span, is_over: false }
+    pub fn new(scan: Scan, table: Table, columns: Vec<Column>, signals: Signals, head: Span) -> Self {
+        Self { scan, table, columns, batch: None, signals, head, is_over: false }
     }
 
     fn next_row(&mut self) -> Option<Value> {
@@ -37,7 +37,7 @@ impl Rows {
             self.batch = None;
             return None;
         }
-        let value = record(&self.columns, batch, *row, self.span);
+        let value = record(&self.columns, batch, *row, self.head);
         *row += 1;
         Some(value)
     }
@@ -69,8 +69,8 @@ impl Iterator for Rows {
                 Ok(Next::End) => self.end(),
                 Err(error) => {
                     self.is_over = true;
-                    let error = LabeledError::new(error.to_string()).with_label("failed meanwhile", self.span);
-                    return Some(Value::error(error.into(), self.span));
+                    let error = LabeledError::new(error.to_string()).with_label("failed meanwhile", self.head);
+                    return Some(Value::error(error.into(), self.head));
                 }
             }
         }

@@ -62,7 +62,7 @@ impl PluginCommand for Search {
             },
             Example {
                 description: "The names of all functions",
-                example: r#"vfo search 'def (?<name>\w+)' src --captures | get captures.name"#,
+                example: r"vfo search 'def (?<name>\w+)' src --captures | get captures.name",
                 result: None,
             },
             Example {
