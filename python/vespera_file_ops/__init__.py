@@ -21,6 +21,7 @@ from . import namespaces as _namespaces
 
 if TYPE_CHECKING:
     from . import expr as expr
+    from . import plot as plot
     from ._core import CancelToken, Root
     from ._core import __version__ as __version__
     from .bulk import apply_edits, write_files
@@ -109,6 +110,7 @@ __all__ = [
     "glob_files",
     "list_directory",
     "move_file",
+    "plot",
     "read_file",
     "read_file_chunks",
     "read_file_lines",
@@ -183,8 +185,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name != "__version__" and name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "expr":
-        return import_module(".expr", __name__)
+    if name in {"expr", "plot"}:
+        return import_module(f".{name}", __name__)
     value = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
     # Found once, it is an ordinary attribute.
     globals()[name] = value

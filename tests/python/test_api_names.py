@@ -51,6 +51,12 @@ def test_every_public_function_of_a_module_is_public() -> None:
         assert set(import_module(f"vespera_file_ops.{module}").__all__) <= set(vfo.__all__), module
 
 
+def test_every_chart_is_public_and_none_is_missing() -> None:
+    assert vfo.plot.__all__ == sorted(vfo.plot.__all__)
+    made = [import_module(f"vespera_file_ops.plot.{module}").__all__ for module in ("bars", "rectangles", "times")]
+    assert {name for names in made for name in names if name.islower()} == set(vfo.plot.__all__)
+
+
 def test_dir_shows_every_name_and_no_other_exists() -> None:
     assert set(vfo.__all__) <= set(dir(vfo))
     with pytest.raises(AttributeError, match="scan_everything"):
@@ -217,6 +223,7 @@ def test_importing_the_package_imports_neither_polars_nor_the_core() -> None:
     code = "import sys, json, vespera_file_ops; print(json.dumps(sorted(sys.modules)))"
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
     assert not loaded & {"polars", "numpy", "pyarrow", "typer", "tqdm", "vespera_file_ops._core", "inspect", "argparse"}
+    assert not loaded & {"altair", "vespera_file_ops.plot"}
 
 
 def test_the_command_line_imports_no_polars() -> None:

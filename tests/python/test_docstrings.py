@@ -43,6 +43,22 @@ def test_every_expression_has_an_example_that_runs(name: str, demo: Path) -> Non
         assert f"\n    {parameter}: " in text, f"{name} does not document {parameter}"
 
 
+@pytest.mark.parametrize("name", vfo.plot.__all__)
+def test_every_chart_has_an_example_that_runs(name: str, demo: Path) -> None:
+    function = getattr(vfo.plot, name)
+    text = inspect.getdoc(function) or ""
+    result = run_examples(text, name)
+    assert (result.attempted > 0, result.failed) == (True, 0)
+    assert "Raises:" in text
+    for parameter in inspect.signature(function).parameters:
+        assert f"\n    {parameter}: " in text, f"{name} does not document {parameter}"
+
+
+def test_the_charts_have_an_example_that_runs(demo: Path) -> None:
+    result = run_examples(inspect.getdoc(vfo.plot) or "", "vespera_file_ops.plot")
+    assert (result.attempted > 0, result.failed) == (True, 0)
+
+
 def test_the_package_has_an_example_that_runs(demo: Path) -> None:
     result = run_examples(inspect.getdoc(vfo) or "", "vespera_file_ops")
     assert result.attempted > 0
@@ -84,6 +100,7 @@ def test_every_argument_is_documented(name: str) -> None:
     [
         *("bulk", "chunk_arguments", "chunks", "differences", "display", "errors", "expr", "forks", "frames", "ledger"),
         *("namespaces", "options", "paths", "predicates", "request", "result", "summaries", "tables", "watching"),
+        *("plot", "plot.bars", "plot.inputs", "plot.looks", "plot.rectangles", "plot.times"),
         *(
             "rag",
             "rag.arguments",
