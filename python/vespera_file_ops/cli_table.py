@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import IO
 
-__all__ = ["TextTable", "value_text", "visible"]
+__all__ = ["TextTable", "match_span", "value_text", "visible"]
 
 _PATHS = frozenset({"path", "relative_path", "old_path"})
 _TIMES = frozenset({"modified", "changed", "accessed", "created"})
@@ -159,15 +159,7 @@ class TextTable:
 
     def _line(self, line: str, row: Mapping[str, object], width: int) -> tuple[str, str]:
         """A line of a file, cut around its match: plain, and as it is painted."""
-        matched = row.get("matched")
-        column = row.get("column_number")
-        start = end = 0
-        if isinstance(matched, str) and matched:
-            start = column - 1 if isinstance(column, int) else -1
-            # A line that was cut, or decoded with repairs, has its match elsewhere.
-            if start < 0 or not line.startswith(matched, start):
-                start = max(line.find(matched), 0)
-            end = start + len(matched) if line.startswith(matched, start) else start
+        start, end = match_span(line, row.get("matched"), row.get("column_number"))
         before, inside, after = visible(line[:start]), visible(line[start:end]), visible(line[end:])
         before = before.lstrip(" ") if self._space is not None else before
         if self._space is not None and _width(before) + _width(inside) + _width(after) > width:
@@ -181,6 +173,17 @@ class TextTable:
 
     def _painted(self, text: str, colour: str | None) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour and colour and text else text
+
+
+def match_span(line: str, matched: object, column: object) -> tuple[int, int]:
+    """Where the match begins and ends in its line; nowhere (0, 0) where the row does not tell it."""
+    if not isinstance(matched, str) or not matched:
+        return 0, 0
+    start = column - 1 if isinstance(column, int) else -1
+    # A line that was cut, or decoded with repairs, has its match elsewhere.
+    if start < 0 or not line.startswith(matched, start):
+        start = max(line.find(matched), 0)
+    return start, start + len(matched) if line.startswith(matched, start) else start
 
 
 def _terminal_width() -> int:

@@ -1,10 +1,15 @@
-"""A table for people: paths whole, matches highlighted, and one line that says how much there is."""
+"""A table for people: paths whole, matches highlighted, and one line that says how much there is.
+
+On a terminal, and wherever a stream is given, it is text; in a notebook it is HTML, with the text beside it for what
+cannot show HTML.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,10 +17,11 @@ import polars as pl
 from .cli_table import TextTable
 from .errors import ArgumentError
 from .forks import ensure_not_forked
+from .html_table import html_table
 from .ledger import counted
 from .paths import text_list
 from .progress import byte_text
-from .result import SearchResult
+from .result import ChunkResult, SearchResult
 
 if TYPE_CHECKING:
     from typing import IO
@@ -28,12 +34,18 @@ _SHOWN = {
     "bytes_searched": ("path", "status", "hits", "excluded_by", "error"),
     "event": ("time", "event", "path", "old_path", "size"),
     "status": ("status", "path", "old_path", "size", "modified", "error"),
+    "chunk": ("path", "chunk", "start_line", "end_line", "language", "text"),
     "depth": ("kind", "size", "modified", "path", "blake3", "error"),
 }
 
 
+# How many rows of a result a notebook shows unasked, and how many skipped files are named below them.
+_ROWS_UNASKED = 20
+_NAMED = 3
+
+
 def show(
-    table: pl.DataFrame | SearchResult,
+    table: pl.DataFrame | SearchResult | ChunkResult,
     *,
     max_rows: int = 50,
     columns: Iterable[str] | None = None,
@@ -44,11 +56,15 @@ def show(
     The last line says how much there is: the ledger of a `SearchResult`, else the number of rows, files, bytes and
     errors. Colours are used on a terminal, unless NO_COLOR is set.
 
+    In a notebook the table is HTML: paths that lead somewhere from the current directory are links, sizes are in KiB
+    and MiB, and what a search found but did not search is named below the table.
+
     Arguments:
-        table: A frame of hits, files, coverage, events or differences, any other frame, or what `search` returned.
+        table: A frame of hits, files, chunks, coverage, events or differences, any other frame, or what `search` or
+            `chunk` returned.
         max_rows: Print at most so many rows.
         columns: Which columns, in this order; None chooses those that people read.
-        file: Where to print; None is standard output.
+        file: Where to print, as text; None is standard output, or the notebook.
 
     Raises:
         ArgumentError: A column that the table has not, or `max_rows` below 1.
@@ -63,29 +79,84 @@ def show(
         found 5 = searched 4 + binary 1; 2 hits
     """
     ensure_not_forked()
-    last = None
-    if isinstance(table, SearchResult):
-        last = table.ledger
-        table = table.hits
-    if not isinstance(table, pl.DataFrame):
-        raise TypeError(f"table: a DataFrame or a SearchResult, not {type(table).__name__}")
+    frame = _frame_of(table)
     if isinstance(max_rows, bool) or not isinstance(max_rows, int):
         raise TypeError(f"max_rows: an int, not {type(max_rows).__name__}")
     if max_rows < 1:
         raise ArgumentError(f"max_rows: expected at least 1, got {max_rows}")
-    shown = _columns(table, columns)
-    out = sys.stdout if file is None else file
-    if not hasattr(out, "write"):
-        raise TypeError(f"file: a text stream, not {type(out).__name__}")
+    shown = _columns(frame, columns)
+    if file is not None and not hasattr(file, "write"):
+        raise TypeError(f"file: a text stream, not {type(file).__name__}")
+    notebook = _notebook() if file is None else None
+    if notebook is None:
+        _print(table, frame, shown, max_rows, sys.stdout if file is None else file)
+        return
+    text = io.StringIO()
+    _print(table, frame, shown, max_rows, text)
+    notebook({"text/html": _html(table, frame, shown, max_rows), "text/plain": text.getvalue()}, raw=True)
+
+
+def html_of(table: SearchResult | ChunkResult) -> str:
+    """What a notebook shows of a result that stands at the end of a cell."""
+    ensure_not_forked()
+    frame = _frame_of(table)
+    return _html(table, frame, _columns(frame, None), _ROWS_UNASKED)
+
+
+def _frame_of(table: object) -> pl.DataFrame:
+    if isinstance(table, SearchResult):
+        return table.hits
+    if isinstance(table, ChunkResult):
+        return table.chunks
+    if not isinstance(table, pl.DataFrame):
+        raise TypeError(f"table: a DataFrame, a SearchResult or a ChunkResult, not {type(table).__name__}")
+    return table
+
+
+def _notebook() -> Callable[..., None] | None:
+    """What shows HTML here, or None: only a kernel has a front end behind it, not IPython on a terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None or getattr(shell, "kernel", None) is None:
+        return None
+    from IPython.display import display
+
+    return display
+
+
+def _print(table: object, frame: pl.DataFrame, shown: list[str], max_rows: int, out: IO[str]) -> None:
     terminal = out.isatty()
-    rows = table.head(max_rows)
+    rows = frame.head(max_rows)
     printed = TextTable(shown, out, terminal=terminal, colour=terminal and not os.environ.get("NO_COLOR"))
     if rows.height:
         printed.add(rows.to_dict(as_series=False))
     printed.finish()
-    left = table.height - rows.height
+    out.write(f"{_last_line(table, frame, rows.height)}\n")
+
+
+def _html(table: object, frame: pl.DataFrame, shown: list[str], max_rows: int) -> str:
+    rows = frame.head(max_rows).rows(named=True)
+    return html_table(shown, rows, [_last_line(table, frame, len(rows)), _skipped(table)])
+
+
+def _last_line(table: object, frame: pl.DataFrame, shown: int) -> str:
+    """How much there is, and how much of it is not shown."""
+    left = frame.height - shown
     more = f" ({left} more not shown)" if left else ""
-    out.write(f"{last or _total(table)}{more}\n")
+    return f"{table.ledger if isinstance(table, SearchResult | ChunkResult) else _total(frame)}{more}"
+
+
+def _skipped(table: object) -> str:
+    """The files that were found and not read to their end, with the reason; the first few by name."""
+    if not isinstance(table, SearchResult | ChunkResult):
+        return ""
+    # What rules left out was never to be read.
+    read = ["searched", "ignored", "hidden"]
+    skipped = table.coverage.filter(~pl.col("status").is_in(read)).select("path", "status")
+    names = [f"{path} ({status})" for path, status in skipped.head(_NAMED).iter_rows()]
+    if skipped.height > len(names):
+        names.append(f"and {counted(skipped.height - len(names), 'other file')}")
+    return f"skipped: {', '.join(names)}" if names else ""
 
 
 def _columns(table: pl.DataFrame, asked: Iterable[str] | None) -> list[str]:

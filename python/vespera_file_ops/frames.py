@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from . import interrupts
 from .forks import ensure_not_forked
 from .predicates import FilePredicate
 from .progress import ProgressBar
@@ -60,6 +61,7 @@ def lazy_frame(request: ScanRequest, observer: Callable[[Summary], None] | None 
         request: A request for "files", "hits", "coverage" or "chunks".
         observer: Told the summary of each run that came to its end.
     """
+    interrupts.listen()
     schema = schema_of(request, request.table)
     source = _Source(request, schema, observer)
     # Pure, so that Polars may scan once what one query names twice with the same columns and filters.
@@ -109,11 +111,14 @@ class _Source:
             n_rows=n_rows,
             prefilter=None if before_opening is None else before_opening.columns,
         )
+        interrupted = interrupts.watcher()
         nothing = pl.DataFrame(schema={name: self.schema[name] for name in columns})
         wanted = n_rows
         try:
             while wanted is None or wanted > 0:
                 event = scan.next(_BOX_SECONDS)
+                if interrupted():
+                    raise KeyboardInterrupt
                 if event is None:
                     yield nothing
                     continue

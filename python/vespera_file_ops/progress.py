@@ -6,6 +6,7 @@ bytes and rows. tqdm is imported when the first bar is drawn.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -37,8 +38,7 @@ class ProgressBar:
         self._bar = None
         self._row = row
         if enabled:
-            from tqdm.auto import tqdm
-
+            tqdm = _tqdm()
             self._bar = tqdm(desc=label, total=total, unit=f" {unit}", unit_scale=True)
 
     def update(self, counts: Mapping[str, int]) -> None:
@@ -57,6 +57,17 @@ class ProgressBar:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _tqdm() -> type:
+    """The bar that fits the place: a widget in a notebook that has ipywidgets, else one of text."""
+    from tqdm import TqdmWarning
+
+    with warnings.catch_warnings():
+        # Where the widgets are missing, it would say so in red above a bar that is as good.
+        warnings.simplefilter("ignore", TqdmWarning)
+        from tqdm.auto import tqdm
+    return tqdm  # type: ignore[no-any-return]  # tqdm has no types
 
 
 def byte_text(count: int) -> str:

@@ -37,6 +37,11 @@ class SearchResult:
     def __repr__(self) -> str:
         return f"SearchResult({self.ledger})"
 
+    def _repr_html_(self) -> str:
+        from .display import html_of
+
+        return html_of(self)
+
 
 @dataclass(frozen=True)
 class ChunkResult:
@@ -60,6 +65,11 @@ class ChunkResult:
 
     def __repr__(self) -> str:
         return f"ChunkResult({self.ledger})"
+
+    def _repr_html_(self) -> str:
+        from .display import html_of
+
+        return html_of(self)
 
 
 def warn_if_incomplete(summary: Summary, *, cut_expected: bool, stacklevel: int, named_by: str = "search") -> None:

@@ -98,7 +98,20 @@ def test_every_argument_is_documented(name: str) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("bulk", "chunk_arguments", "chunks", "differences", "display", "errors", "expr", "forks", "frames", "ledger"),
+        *(
+            "bulk",
+            "chunk_arguments",
+            "chunks",
+            "differences",
+            "display",
+            "errors",
+            "expr",
+            "forks",
+            "frames",
+            "html_table",
+            "interrupts",
+            "ledger",
+        ),
         *("namespaces", "options", "paths", "predicates", "request", "result", "summaries", "tables", "watching"),
         *("plot", "plot.bars", "plot.inputs", "plot.looks", "plot.rectangles", "plot.times"),
         *(

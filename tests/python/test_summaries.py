@@ -143,7 +143,7 @@ def test_the_frame_shows_itself(demo: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_what_cannot_be_shown(demo: Path) -> None:
-    with pytest.raises(TypeError, match="table: a DataFrame or a SearchResult, not list"):
+    with pytest.raises(TypeError, match="table: a DataFrame, a SearchResult or a ChunkResult, not list"):
         vfo.show([])
     with pytest.raises(vfo.ArgumentError, match="columns: the table has no column 'x'"):
         vfo.show(pl.DataFrame({"a": [1]}), columns=["x"])
