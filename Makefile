@@ -7,6 +7,7 @@
 #   make test-portable  the core's tests without what only Linux has: here, built for Windows under Wine, and type-checked
 #                 for macOS (see tests/portable.sh; it takes half an hour, the first time longer)
 #   make bench    the table of ratios beside rg, fd, b3sum and the physical limit (see benches/bench.py)
+#   make notebooks  run the notebooks from clean kernels and keep what they show (NOTEBOOKS="02 05": some of them)
 #   make kernels  the walk, the readers, the search and the tables one by one (see benches/kernels.rs)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
 #   make nushell  the Nushell plugin, and a Nushell to try it with (by npm), in .venv/bin
@@ -32,7 +33,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.r
 # Several Rust tests start threads and count descriptors: nextest runs each in its own process.
 RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 
-.PHONY: demo nushell test test-rust test-python test-hard test-portable fuzz bench kernels lint build owner clean
+.PHONY: demo nushell test test-rust test-python test-hard test-portable fuzz bench notebooks kernels lint build owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -73,6 +74,9 @@ fuzz:
 
 bench: build $(VENV)/dev
 	PATH="$(BIN):$$PATH" $(BIN)/python benches/bench.py
+
+notebooks: build $(VENV)/dev
+	PATH="$(BIN):$$PATH" $(BIN)/python notebooks/run.py $(NOTEBOOKS)
 
 kernels: owner
 	cargo bench --bench kernels $(CARGO_FLAGS)

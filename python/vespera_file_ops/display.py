@@ -167,7 +167,8 @@ def _columns(table: pl.DataFrame, asked: Iterable[str] | None) -> list[str]:
                 raise ArgumentError(f"columns: the table has no column {name!r}; it has {', '.join(table.columns)}")
         return names
     for sign, known in _SHOWN.items():
-        if sign in table.columns:
+        # Other frames have columns of these names too, but each of ours has paths.
+        if sign in table.columns and "path" in table.columns:
             return [name for name in known if name in table.columns]
     return [name for name in table.columns if name != "path_bytes"]
 

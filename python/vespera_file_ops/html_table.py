@@ -83,9 +83,12 @@ def _cell(name: str, row: Mapping[str, object]) -> str:
         return f'<span title="{value:,} bytes">{byte_text(value)}</span>'
     if isinstance(value, int) and not isinstance(value, bool) and name not in {"mode", "inode", "device"}:
         return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
-    text = value_text(name, value)
+    # Pieces of a file have many lines, and a cell has one.
+    text = value_text(name, value.replace("\n", " ⏎ ") if isinstance(value, str) else value)
     text = escape(text if len(text) <= _LINE_CHARACTERS else text[: _LINE_CHARACTERS - 1] + "…")
     return f"<code>{text}</code>" if name in _CODE else text
 

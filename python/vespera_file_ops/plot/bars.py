@@ -292,7 +292,7 @@ def _bars(rows: pl.DataFrame, amount: str, name: str, title: alt.TitleParams, *,
     longest = max(*data["value"].to_list(), 1e-9)
     letters = max(len(text) for text in data["text"])
     domain = [0, longest * _WIDTH / max(_WIDTH - 6.5 * letters - 10, _WIDTH / 2)]
-    counts = {"tickMinStep": 1, "format": ",d"} if amount in {"hits", "files"} else {"format": "~g"}
+    counts = {"tickMinStep": 1, "format": ",d"} if amount in {"hits", "files"} else {"format": ",f"}
     x = alt.X(
         "value:Q",
         axis=alt.Axis(

@@ -204,7 +204,7 @@ def _chart(data: pl.DataFrame, measure: str, by: str, bin_name: str, title: alt.
         alt.Tooltip("amount:N", title="size"),
         alt.Tooltip("files:Q", format=","),
     ]
-    counts = {"tickMinStep": 1, "format": ",d"} if measure == "files" else {"format": "~g"}
+    counts = {"tickMinStep": 1, "format": ",d"} if measure == "files" else {"format": ",f"}
     y_title = "files" if measure == "files" else f"size in {unit}"
     bars = (
         alt.Chart()
