@@ -117,6 +117,7 @@ class _Source:
         try:
             while wanted is None or wanted > 0:
                 event = scan.next(_BOX_SECONDS)
+                # Where Polars hears of Ctrl-C itself, this never says so.
                 if interrupted():
                     raise KeyboardInterrupt
                 if event is None:

@@ -19,7 +19,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 PICTURES = {"image/svg+xml", "image/png"}
 
 # What a reader's own machine is called is not the business of another one.
-PRIVATE = re.compile(r"/(?:tmp|home|root|Users|work|private|var/folders)/|/\.venv/")
+PRIVATE = re.compile(r"/(?:tmp|home|root|Users|private|var/folders)/|/\.venv/")
 
 
 @pytest.fixture(scope="module")

@@ -119,6 +119,26 @@ def test_a_treemap_takes_any_paths() -> None:
     assert absolute.data["path"].to_list() == ["/usr/lib/b/c/d", "/usr/lib/a"]
 
 
+def test_a_deep_tree_is_drawn_as_far_as_it_can_be_seen() -> None:
+    paths = ["/".join(f"d{level}" for level in range(depth)) + "/file" for depth in range(1, 1500)]
+    data = vfo.plot.treemap(files_of(dict.fromkeys(paths, 10)), max_rectangles=2000).data
+    assert data["size"].sum() == 10 * len(paths)
+    assert 5 < data.height < 30
+    sides = data.select(width=pl.col("x2") - pl.col("x"), height=pl.col("y2") - pl.col("y"))
+    assert sides.min().row(0) > (0, 0)
+
+
+def test_labels_of_hostile_folders_are_drawn() -> None:
+    import vl_convert
+
+    folder = "a\"b\\'c\nd</script>\u2028é/"
+    hits = pl.DataFrame({"path": [f"{folder}{name}/f" for name in ("x", "y'", 'z"', "")]}).with_columns(line_number=1)
+    svg = vl_convert.vegalite_to_svg(vfo.plot.hits_by_folder(hits).to_dict())
+    assert ">x</text>" in svg
+    assert ">y'</text>" in svg
+    assert "</script>" not in svg
+
+
 def test_folders_and_errors_are_no_files_and_a_file_counts_once(demo: Path) -> None:
     entries = vfo.scan_files()
     assert vfo.plot.treemap(entries).data["files"].sum() == entries.filter(kind="file").collect().height

@@ -127,6 +127,11 @@ def test_other_tables(demo: Path) -> None:
     assert shown(pl.DataFrame({"a": []})) == "0 rows\n"
 
 
+def test_a_frame_of_somebody_else_is_shown_whole() -> None:
+    text = shown(pl.DataFrame({"status": ["added"], "files": [3], "event": ["sync"]}))
+    assert text == "status  files  event\nadded       3  sync\n1 row; 1 added\n"
+
+
 def test_paths_are_whole_and_rows_are_counted(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 200)
     folder.mkdir()

@@ -26,6 +26,8 @@ _WIDTH, _HEIGHT = 820, 500
 # A smaller rectangle cannot be told from its border, and a folder of less cannot be looked into.
 _LEAST_AREA, _LEAST_OPENED = 70, 2600
 _HEADER = 15
+# Each folder in a folder takes its border from what is in it: deeper, nothing would be left.
+_MOST_LEVELS = 12
 # Of the fonts that a viewer may have, a wide one: a letter in pixels, at sizes 10 and 11.
 _LETTER = 6.1
 _LINE = 12
@@ -154,10 +156,10 @@ def _joined(folder: str, name: str) -> str:
 def _open_largest(root: _Folder, most: int) -> None:
     """Open folders, the largest first, while there is room for what is in them."""
     area = _WIDTH * _HEIGHT / root.size
-    waiting: list[tuple[int, int, _Folder]] = [(-root.size, 0, root)]
+    waiting: list[tuple[int, int, int, _Folder]] = [(-root.size, 0, 0, root)]
     shown, serial = 1, 0
     while waiting:
-        _, _, folder = heapq.heappop(waiting)
+        _, _, level, folder = heapq.heappop(waiting)
         if folder is not root and (folder.size * area < _LEAST_OPENED or shown >= most):
             return
         room = most - shown + 1
@@ -166,9 +168,9 @@ def _open_largest(root: _Folder, most: int) -> None:
             _fold(folder, room)
         shown += len(folder.children) - 1
         for child in folder.children:
-            if child.rows is not None:
+            if child.rows is not None and level + 1 < _MOST_LEVELS:
                 serial += 1
-                heapq.heappush(waiting, (-child.size, serial, child))
+                heapq.heappush(waiting, (-child.size, serial, level + 1, child))
 
 
 def _fold(folder: _Folder, room: int) -> None:
