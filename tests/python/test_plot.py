@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from vespera_file_ops.plot import bars, looks
+from vespera_file_ops.plot import bars, looks, rectangles
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 TABLES = {"ages": "files", "hits_by_folder": "hits", "languages": "files", "treemap": "files"}
@@ -323,6 +323,24 @@ def test_naming_the_charts_imports_no_altair() -> None:
     code = "import sys, vespera_file_ops as vfo; vfo.plot.treemap; print('altair' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "lines", "text"),
+    [
+        ("short.py", 9, 1, ["short.py"]),
+        ("short.py", 9, 2, ["short.py", "12 B"]),
+        ("folder.rs", 8, 3, ["folder", ".rs", "12 B"]),
+        ("test_hazards_names.py", 8, 3, ["test_", "hazards_", "names.py"]),
+        ("test_hazards_names.py", 8, 2, ["test_", "hazards…"]),
+        ("113 other", 6, 2, ["113 ", "other"]),
+        ("abcdefghijkl", 5, 9, ["abcde", "fghij", "kl", "12 B"]),
+        ("abc", 3, 9, []),
+        ("abc", 9, 0, []),
+    ],
+)
+def test_a_name_is_written_on_as_many_lines_as_it_needs(name: str, room: int, lines: int, text: list[str]) -> None:
+    assert rectangles._wrapped(name, "12 B", room, lines) == text
 
 
 @pytest.mark.parametrize(

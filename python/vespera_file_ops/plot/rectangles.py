@@ -29,7 +29,7 @@ _HEADER = 15
 # Each folder in a folder takes its border from what is in it: deeper, nothing would be left.
 _MOST_LEVELS = 12
 # Of the fonts that a viewer may have, a wide one: a letter in pixels, at sizes 10 and 11.
-_LETTER = 6.1
+_LETTER = 5.8
 _LINE = 12
 
 
@@ -247,10 +247,21 @@ def _wrapped(name: str, size: str, room: int, lines: int) -> list[str]:
     """A name, and its size where there is room for all of it, in so many lines of so many characters."""
     if room < 4 or lines < 1:
         return []
-    pieces = [name[at : at + room] for at in range(0, len(name), room)]
-    if len(pieces) > lines:
-        return [*pieces[: lines - 1], short_label("".join(pieces[lines - 1 :]), room)]
+    pieces = []
+    while name and len(pieces) < lines:
+        last = len(pieces) == lines - 1
+        piece = short_label(name, room) if last else name[: _break(name, room)]
+        pieces.append(piece)
+        name = "" if last else name[len(piece) :]
     return [*pieces, size] if len(pieces) < lines and len(size) <= room else pieces
+
+
+def _break(name: str, room: int) -> int:
+    """How much of a name to write on a line: up to where its next part begins, if that is not too early."""
+    if len(name) <= room:
+        return len(name)
+    parts = [at for at in range(room // 2, room + 1) if name[at] in "._-" or name[at - 1] in "_-/ "]
+    return max(parts, default=room) or room
 
 
 def _colour(at: int, child: _Folder) -> str:
