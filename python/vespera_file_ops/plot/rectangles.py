@@ -247,7 +247,7 @@ def _wrapped(name: str, size: str, room: int, lines: int) -> list[str]:
     """A name, and its size where there is room for all of it, in so many lines of so many characters."""
     if room < 4 or lines < 1:
         return []
-    pieces = []
+    pieces: list[str] = []
     while name and len(pieces) < lines:
         last = len(pieces) == lines - 1
         piece = short_label(name, room) if last else name[: _break(name, room)]
