@@ -85,6 +85,10 @@ CALLS = {
     "eager": r'vfo.search_files(r"(?s).*[^a-z]|[a-z]", "line.txt")',
     "with a bar": r'vfo.search(r"(?s).*[^a-z]|[a-z]", "line.txt", progress=True)',
     "lazy": r'vfo.scan_hits(r"(?s).*[^a-z]|[a-z]", "line.txt").collect()',
+    "lazy, made in another cell": "made.collect()",
+    "lazy, streaming": r'vfo.scan_hits(r"(?s).*[^a-z]|[a-z]", "line.txt").collect(engine="streaming")',
+    "lazy, joined": r'made.join(vfo.scan_files("many"), on="path").collect()',
+    "lazy, into a file": r'made.select("path", "line").sink_parquet("out.parquet")',
     "again and again": 'while True: vfo.scan_files("many", blake3=True).collect()',
     "watch": '[None for _ in vfo.watch("many")]',
 }
@@ -95,7 +99,8 @@ CALLS = {
 def test_an_interrupt_ends_the_cell_and_not_the_kernel(
     name: str, kernel: Kernel, figures: Callable[[str], None]
 ) -> None:
-    assert errors_of(kernel.run("import vespera_file_ops as vfo, polars as pl")) == []
+    made = r'made = vfo.scan_hits(r"(?s).*[^a-z]|[a-z]", "line.txt")'
+    assert errors_of(kernel.run(f"import vespera_file_ops as vfo; {made}")) == []
     late = []
     for _ in range(3):
         message = kernel.begin(CALLS[name])
