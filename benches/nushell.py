@@ -42,7 +42,7 @@ QUESTIONS = {
     "FIXME in files below 20 kB, with their sizes": {
         "built in": "ls **/*.c | where size < 20kb | each {|f| open --raw $f.name | lines | find --no-highlight --regex"
         " FIXME | each { {path: $f.name, size: $f.size} } } | flatten",
-        "ripgrep": "^rg --json FIXME -g *.c | lines | each { from json } | where type == 'match'"
+        "ripgrep": "^rg --json FIXME -g '*.c' | lines | each { from json } | where type == 'match'"
         " | each { {path: $in.data.path.text, size: (ls $in.data.path.text | get 0.size)} } | where size < 20kb",
         "plugin": "vfo search FIXME --include *.c | where size < 20kb | uniq-by path line_number | select path size",
     },

@@ -204,7 +204,9 @@ def _language(known: str) -> pl.Expr:
     named = extension.replace_strict(
         list(_BY_EXTENSION), list(_BY_EXTENSION.values()), default=None, return_dtype=pl.String
     )
-    return pl.coalesce(named, pl.lit(".") + extension, pl.lit(_NO_EXTENSION))
+    # What follows the name of a shared library is its version.
+    library = pl.when(pl.col("path").str.contains(r"\.so(\.\d+)+$")).then(pl.lit("shared library"))
+    return pl.coalesce(library, named, pl.lit(".") + extension, pl.lit(_NO_EXTENSION))
 
 
 def _largest(shown: pl.DataFrame) -> float:
