@@ -167,6 +167,11 @@ def test_other_folders_are_counted_and_never_hide_the_rest() -> None:
     assert vfo.plot.hits_by_folder(hits, max_folders=49).data.height == 50
 
 
+def test_the_version_of_a_shared_library_is_no_language() -> None:
+    drawn = vfo.plot.languages(files_of({"lib/a.so.2600": 3, "b.so.1.2": 2, "c.so": 1, "d.2600": 1})).data
+    assert drawn.select("name", "amount").rows() == [("shared library", 6), (".2600", 1)]
+
+
 def test_languages_by_extension_and_by_chunk(demo: Path) -> None:
     by_extension = vfo.plot.languages(vfo.scan_files(), measure="files").data
     assert dict(by_extension.select("name", "amount").rows()) == {
