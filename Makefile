@@ -12,6 +12,7 @@
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
 #   make nushell  the Nushell plugin, and a Nushell to try it with (by npm), in .venv/bin
 #   make build    only the editable release install into .venv
+#   make wheel    the wheel, without the compiler's line tables, and the source distribution, into WHEELS
 #
 # CARGO_FLAGS=--locked makes every Cargo call refuse a stale Cargo.lock (.ci/run sets it).
 
@@ -34,6 +35,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.r
 RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 
 .PHONY: demo nushell test test-rust test-python test-hard test-portable fuzz bench notebooks kernels lint build owner clean
+.PHONY: demo test test-rust test-python test-hard test-portable fuzz bench kernels lint build wheel owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -97,7 +99,7 @@ $(VENV)/base: pyproject.toml tests/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) --constraint tests/requirements.txt maturin polars cloudpickle tqdm
+	$(PIP) --constraint tests/requirements.txt maturin argcomplete polars cloudpickle tqdm
 	touch $@
 
 # The tools of the tests, the linters and the benchmark, in exact versions.
@@ -106,7 +108,8 @@ $(VENV)/dev: $(VENV)/base
 	touch $@
 
 $(VENV)/built: $(VENV)/base $(RUST_SOURCES) | owner
-	PATH="$(BIN):$$PATH" VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet $(CARGO_FLAGS)
+	PATH="$(BIN):$$PATH" MATURIN_STRIP=false MATURIN_PEP517_ARGS="$(CARGO_FLAGS)" \
+	  $(PIP) --no-build-isolation --no-deps --editable .
 	touch $@
 
 # Without npm, the tests of the plugin in a real Nushell are skipped, and say so.
@@ -124,6 +127,12 @@ $(VENV)/nu: Makefile | $(VENV)/base
 	npm install --silent --no-save --prefix $(VENV)/npm @nushell/$(NU_SYSTEM)@$(NU_VERSION)
 	ln -sf ../npm/node_modules/@nushell/$(NU_SYSTEM)/bin/nu $(BIN)/nu
 	touch $@
+WHEELS ?= $(CARGO_TARGET_DIR)/dist
+wheel: $(VENV)/base owner
+	rm -rf "$(WHEELS)"
+	PATH="$(BIN):$$PATH" $(BIN)/maturin build --release --quiet --out "$(WHEELS)" $(CARGO_FLAGS)
+	PATH="$(BIN):$$PATH" $(BIN)/maturin sdist --out "$(WHEELS)"
+	@ls -l "$(WHEELS)"
 
 # Cargo tells two clones in one target folder apart by nothing but the age of their files: without this, a clone that
 # is older than another one's last build would get that one's library. Touching a file makes the crate itself new.

@@ -299,6 +299,9 @@ def fail_once(
 ) -> None:
     """Make the next pass of this place panic, to test what a defect of the core does to its host."""
 
+def type_names() -> list[str]:
+    """Every name that the option `types` knows, in alphabetical order."""
+
 def no_more_reminders() -> None:
     """The interpreter ends: wait for the threads that have Polars called, and start no more."""
 

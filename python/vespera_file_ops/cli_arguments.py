@@ -7,6 +7,7 @@ not a richer library: typer alone takes longer to import than a whole search of 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from . import _core
@@ -26,7 +27,33 @@ _CHUNK_VALUES = ("chunk_size", "overlap", "encoding", "strategy")
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line, checked; `command` is the subcommand's name."""
-    return _parser().parse_args(arguments)
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        from .cli_completion import answer
+
+        answer(parser)
+    return parser.parse_args(arguments)
+
+
+class _Completion(argparse.Action):
+    """Shows or installs what a shell needs to complete the command, and ends, as --version does."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: argparse.Namespace,
+        values: object,
+        _option: str | None = None,
+    ) -> None:
+        from .cli_completion import install, script
+
+        shell = None if values is None else str(values)
+        if self.dest == "show_completion":
+            print(script(shell), end="")
+        else:
+            for line in install(shell):
+                print(line)
+        parser.exit()
 
 
 def walk_options(given: argparse.Namespace) -> dict[str, object]:
@@ -82,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 with rows, 1 without, 2 on an error.",
     )
     parser.add_argument("--version", action="version", version=f"vfo {_core.__version__}")
+    for name, text in (
+        ("--install-completion", "let Tab complete the command in this shell (default: that of $SHELL)"),
+        ("--show-completion", "print what it would install"),
+    ):
+        parser.add_argument(name, action=_Completion, nargs="?", choices=("bash", "zsh", "fish"), help=text)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     search = commands.add_parser("search", help="the matches of a pattern, one row each")

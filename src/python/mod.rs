@@ -76,6 +76,7 @@ pub fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(files::counters, module)?)?;
     module.add_function(wrap_pyfunction!(files::fail_once, module)?)?;
     module.add_function(wrap_pyfunction!(stream::rows, module)?)?;
+    module.add_function(wrap_pyfunction!(options::type_names, module)?)?;
     let no_more_reminders = wrap_pyfunction!(reminder::no_more_reminders, module)?;
     module.py().import("atexit")?.call_method1("register", (&no_more_reminders,))?;
     module.add_function(no_more_reminders)?;

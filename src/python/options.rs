@@ -8,6 +8,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 
 use super::errors::raised;
 use super::extractors::Extractors;
+use super::guard::guarded;
 use super::root::{PyRoot, root_of};
 use crate::chunk::ChunkOptions;
 use crate::chunk::measure::Measure;
@@ -16,8 +17,8 @@ use crate::io::decode::EncodingChoice;
 use crate::io::root::Root;
 use crate::io::strategy::{Strategy, Thresholds};
 use crate::scan::{BinaryFiles, CancelToken, ChunkingOptions, MAX_LINE_BYTES, ScanOptions, SearchOptions, SourceSpec};
-use crate::search::FilterOptions;
 use crate::search::pattern::{CaseMatching, PatternOptions};
+use crate::search::{self, FilterOptions};
 
 /// Stops the calls that hold it, from any thread.
 #[pyclass(name = "CancelToken", module = "vespera_file_ops", frozen, from_py_object)]
@@ -41,6 +42,12 @@ impl PyCancelToken {
     fn cancelled(&self) -> bool {
         self.0.is_cancelled()
     }
+}
+
+/// Every name that the option `types` knows, in alphabetical order.
+#[pyfunction]
+pub fn type_names() -> PyResult<Vec<String>> {
+    guarded(|| Ok(search::type_names()))
 }
 
 /// Keyword arguments by name; a missing one or `None` means the default.

@@ -356,6 +356,13 @@ fn globs(argument: &str, globs: &[String]) -> Result<Option<RuleList>> {
     list.map(Some).map_err(|why| Error::new(ErrorKind::Pattern, format!("{argument}: {why}")))
 }
 
+/// Every name that `types` knows.
+pub fn type_names() -> Vec<String> {
+    let mut builder = TypesBuilder::new();
+    builder.add_defaults();
+    builder.definitions().iter().map(|definition| definition.name().to_owned()).collect()
+}
+
 /// The matcher for file types, or nothing if none is asked for.
 fn types(names: &[String]) -> Result<Option<Types>> {
     if names.is_empty() {

@@ -18,6 +18,6 @@ pub mod walk;
 mod wildmatch;
 pub mod window;
 
-pub use filter::{Filter, FilterOptions, Present, Verdict};
+pub use filter::{Filter, FilterOptions, Present, Verdict, type_names};
 pub use folder_rules::{FolderRules, RuleRef};
 pub use ignore_files::{GlobalExcludes, Problem};

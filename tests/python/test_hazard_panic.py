@@ -308,6 +308,7 @@ def entries(tree: Path) -> dict[str, Callable[[], object]]:
         "counters": _core.counters,
         "no_more_reminders": _core.no_more_reminders,
         "rows": lambda: _core.rows(batch),
+        "type_names": _core.type_names,
     }
 
 
