@@ -11,6 +11,7 @@
 #   make kernels  the walk, the readers, the search and the tables one by one (see benches/kernels.rs)
 #   make lint     rustfmt, clippy, ruff and mypy; needs `rustup component add rustfmt clippy` on a minimal toolchain
 #   make nushell  the Nushell plugin, and a Nushell to try it with (by npm), in .venv/bin
+#   make docs     the site, every warning an error, into notebooks/site (see notebooks/mkdocs.yml)
 #   make build    only the editable release install into .venv
 #   make wheel    the wheel, without the compiler's line tables, and the source distribution, into WHEELS
 #
@@ -36,6 +37,7 @@ RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-test
 
 .PHONY: demo nushell test test-rust test-python test-hard test-portable fuzz bench notebooks kernels lint build owner clean
 .PHONY: demo test test-rust test-python test-hard test-portable fuzz bench kernels lint build wheel owner clean
+.PHONY: demo test test-rust test-python test-hard test-portable fuzz bench kernels lint docs build wheel owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -91,6 +93,10 @@ lint: $(VENV)/dev owner
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: build $(VENV)/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f notebooks/mkdocs.yml
+	@echo "notebooks/site/index.html"
 
 build: $(VENV)/built
 

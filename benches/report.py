@@ -63,7 +63,9 @@ def conditions(rounds: int) -> dict[str, str | int]:
 
 def _table(head: list[str], lines: list[list[str]], numbers_from: int) -> list[str]:
     ruler = ["---" if at < numbers_from else "---:" for at in range(len(head))]
-    return ["| " + " | ".join(cells) + " |" for cells in [head, ruler, *lines]] + [""]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in [head, ruler, *lines]] + [
+        ""
+    ]
 
 
 def _verdict(holds: bool) -> str:

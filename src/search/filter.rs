@@ -357,6 +357,7 @@ fn globs(argument: &str, globs: &[String]) -> Result<Option<RuleList>> {
 }
 
 /// Every name that `types` knows.
+#[must_use]
 pub fn type_names() -> Vec<String> {
     let mut builder = TypesBuilder::new();
     builder.add_defaults();
