@@ -85,6 +85,13 @@ def test_the_package_is_marked_as_typed() -> None:
     assert "Typing :: Typed" in metadata.metadata("vespera-file-ops").get_all("Classifier", [])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep line tables elsewhere")
+def test_the_development_install_keeps_its_line_tables() -> None:
+    """Without them the stacks of a crash or a profile have no lines."""
+    library = next(PACKAGE.glob("_core*.so")).read_bytes()
+    assert b"\0.debug_line\0" in library
+
+
 def test_the_metadata_says_what_holds() -> None:
     said = metadata.metadata("vespera-file-ops")
     assert said["Version"] == vfo.__version__
