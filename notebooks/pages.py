@@ -7,6 +7,7 @@ replaced by what `_DIRECTIVES` makes of it.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -105,6 +106,46 @@ def promise(number: str) -> str:
     return "<br>".join(f"`{path}`" for path in hazard_tests()[int(number)])
 
 
+def tools(_: str) -> str:
+    """The tools of the server for agents, as it declares them to a client."""
+    from vespera_file_ops.mcp import contents, listing, moving, querying, searching, writing
+    from vespera_file_ops.mcp.indexing import Artifacts
+
+    found = [tool for room in (listing, contents, searching, querying) for tool in room.TOOLS]
+    found += [Artifacts("tree.index", None).tool(), *writing.TOOLS, *moving.TOOLS]
+    lines = []
+    for tool in found:
+        lines += [f"## {tool.name}", "", _plain(tool.description), ""]
+        if tool.arguments["properties"]:
+            lines += ["| argument | takes | meaning |", "|---|---|---|"]
+        for name, said in tool.arguments["properties"].items():
+            default = f" ({json.dumps(said['default'])})" if "default" in said else ""
+            needed = "**, needed**" if name in tool.arguments["required"] else ""
+            lines.append(
+                f"| `{name}`{needed} | {_shape(said)}{default} | {_plain(_cell(said.get('description', '')))} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text of the server, which is written for models and no Markdown."""
+    return re.sub(r"([*_<`])", r"\\\1", text)
+
+
+def _shape(said: dict[str, Any]) -> str:
+    """What a JSON schema takes, in few words."""
+    if "enum" in said:
+        return ", ".join(f"`{value}`" for value in said["enum"])
+    if "anyOf" in said:
+        return " or ".join(_shape(one) for one in said["anyOf"])
+    if said.get("type") == "array":
+        return f"list of {_shape(said['items'])}"
+    if said.get("type") == "object" and said.get("properties"):
+        return "object of " + ", ".join(f"`{name}`" for name in said["properties"])
+    return str(said.get("type", "any"))
+
+
 def commands(_: str) -> str:
     """Every command, its arguments and its options."""
     from vespera_file_ops.cli_arguments import _parser
@@ -156,4 +197,5 @@ _DIRECTIVES: dict[str, Callable[[str], str]] = {
     "readme": readme,
     "promise": promise,
     "commands": commands,
+    "tools": tools,
 }

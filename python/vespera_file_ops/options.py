@@ -152,7 +152,7 @@ _FILTER: dict[str, Option] = {
     "require_git": Option(True, "bool", "read .gitignore files only inside a git repository"),
     "follow_symlinks": Option(False, "bool", "enter symlinked folders and read symlinked files, each of them once"),
     "max_depth": Option(None, "int", "how many levels below the source to go; 1 is what lies directly in it"),
-    "max_file_size": Option(None, "int, bytes", "leave out larger files (a search lists them as `too_large`)"),
+    "max_file_size": Option(None, "int of bytes", "leave out larger files (a search lists them as `too_large`)"),
     "one_file_system": Option(False, "bool", "do not enter folders that lie on another file system"),
     "absolute_paths": Option(False, "bool", "give `path` from the root, instead of joined to the source as written"),
     "within": Option(
@@ -188,7 +188,7 @@ _SEARCH: dict[str, Option] = {
     ),
     "max_hits": Option(None, "int", "the first so many rows of the table"),
     "max_hits_per_file": Option(None, "int", "the first so many rows of each file"),
-    "max_line_bytes": Option(65536, "int, bytes", "longer lines are cut around their match"),
+    "max_line_bytes": Option(65536, "int of bytes", "longer lines are cut around their match"),
     "strategy": Option("auto", "str", 'how content is read: "auto" (by size), "buffered", "mmap" or "stream"'),
 }
 _HITS: dict[str, Option] = {

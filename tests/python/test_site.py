@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from mcp import Client
 
 import vespera_file_ops as vfo
 from test_house import HAZARDS
 from vespera_file_ops import rag, tables
 from vespera_file_ops.cli_arguments import _parser
+
+from mcp_tools import server_of, with_client
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "notebooks"
@@ -127,6 +130,22 @@ def test_every_option_of_the_command_is_told(site: Path) -> None:
     for command in _parser()._subparsers._group_actions[0].choices.values():  # type: ignore[union-attr]
         for action in command._actions:
             assert all(name in shown for name in action.option_strings if name not in {"-h", "--help"})
+
+
+def test_every_tool_of_the_server_is_told(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    server = server_of(tmp_path / "root", index=str(tmp_path / "index"))
+
+    async def listed(client: Client) -> list[tuple[str, dict[str, object]]]:
+        return [(tool.name, tool.input_schema) for tool in (await client.list_tools()).tools]
+
+    text = (site / "api" / "mcp.html").read_text()
+    sections = dict(re.findall(r'<h2 id="(\w+)">(.*?)(?=<h2|</article)', text, flags=re.DOTALL))
+    tools = with_client(server, listed)
+    assert {name for name, _ in tools} == set(sections)
+    for name, schema in tools:
+        told = re.findall(r"<tr>\s*<td><code>(\w+)</code>", sections[name])
+        assert told == list(schema["properties"]), name  # type: ignore[call-overload]
 
 
 def test_a_notebook_is_shown_with_the_outputs_that_it_was_committed_with(site: Path) -> None:
