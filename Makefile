@@ -35,9 +35,8 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.r
 # Several Rust tests start threads and count descriptors: nextest runs each in its own process.
 RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-tests=pass,cargo test)
 
-.PHONY: demo nushell test test-rust test-python test-hard test-portable fuzz bench notebooks kernels lint build owner clean
-.PHONY: demo test test-rust test-python test-hard test-portable fuzz bench kernels lint build wheel owner clean
-.PHONY: demo test test-rust test-python test-hard test-portable fuzz bench kernels lint docs build wheel owner clean
+.PHONY: demo test test-rust test-python test-hard test-portable fuzz bench notebooks kernels lint nushell docs build wheel \
+  owner clean
 
 demo: build
 	$(BIN)/python notebooks/demo.py
@@ -133,6 +132,7 @@ $(VENV)/nu: Makefile | $(VENV)/base
 	npm install --silent --no-save --prefix $(VENV)/npm @nushell/$(NU_SYSTEM)@$(NU_VERSION)
 	ln -sf ../npm/node_modules/@nushell/$(NU_SYSTEM)/bin/nu $(BIN)/nu
 	touch $@
+
 WHEELS ?= $(CARGO_TARGET_DIR)/dist
 wheel: $(VENV)/base owner
 	rm -rf "$(WHEELS)"
