@@ -42,6 +42,12 @@ def test_cells_are_nushells_own_values(demo: Path) -> None:
     assert described("vfo chunks src", demo)["start_line"] == "int"
 
 
+def test_paths_are_marked_as_such(demo: Path) -> None:
+    told = nu_shell.values("vfo search TODO | metadata", demo)
+    assert told["path_columns"] == ["path"]
+    assert told["table_width_priority_columns"][0] == "path"
+
+
 def test_a_pipeline_reads_as_a_user_of_nushell_expects(demo: Path) -> None:
     (demo / "large.md").write_text("x" * 20_000 + "\nTODO\n")
     os.utime(demo / "README.md", (0, 0))
@@ -157,14 +163,23 @@ def test_examples_of_the_help_run(demo: Path) -> None:
     assert "vfo search" in nu_shell.run("vfo", demo).stdout
 
 
-def test_the_pipelines_of_the_readme_run(demo: Path) -> None:
-    blocks = re.findall(r"```nu\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) > 5
-    for line in lines:
-        done = nu_shell.run(line, demo)
-        assert done.returncode == 0, (line, done.stderr)
-        assert done.stdout.strip(), line
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "notebooks" / "guides" / "shells.md"]
+PIPELINES = [
+    line
+    for page in PAGES
+    for block in re.findall(r"```nu\n(.*?)```", page.read_text(), re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+@pytest.mark.parametrize("line", PIPELINES)
+def test_the_pipelines_of_readme_and_guide_run(line: str, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{nu_shell.BIN}{os.pathsep}{os.environ['PATH']}")
+    done = nu_shell.run(line, demo)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() not in {"", "0"}
+    assert "empty list" not in done.stdout
 
 
 def test_files_for_other_programs(demo: Path) -> None:

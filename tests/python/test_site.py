@@ -90,8 +90,9 @@ def test_every_public_name_has_its_place_in_the_reference(site: Path) -> None:
     anchors = {
         name for page in (site / "api").glob("*.html") for name in re.findall(r'id="(vespera[\w.]+)"', page.read_text())
     }
-    names = {f"vespera_file_ops.{name}" for name in vfo.__all__ if name != "expr"}
+    names = {f"vespera_file_ops.{name}" for name in vfo.__all__ if name not in {"expr", "plot"}}
     names |= {f"vespera_file_ops.expr.{name}" for name in vfo.expr.__all__}
+    names |= {f"vespera_file_ops.plot.{name}" for name in vfo.plot.__all__}
     names |= {f"vespera_file_ops.rag.{name}" for name in rag.__all__}
     assert names <= anchors, names - anchors
 
