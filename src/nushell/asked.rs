@@ -90,7 +90,7 @@ impl Asked<'_> {
         options.sources_are_list = sources.len() > 1;
         let request = ScanRequest::new(options, operation).map_err(failed)?;
         let target = call.get_flag::<String>("save")?;
-        let projection = self.projection(&request, target.is_some()).map_err(failed)?;
+        let projection = self.projection(&request, target.is_some())?;
         let mask_columns = self.only_files.then(|| vec!["kind".to_owned()]);
         let selection = Selection { tables: vec![projection.clone()], n_rows: None, mask_columns };
         if let Some(target) = target {
@@ -103,7 +103,7 @@ impl Asked<'_> {
             return Ok(PipelineData::value(row_of_saved(&path.to_string_lossy(), &saved, head), None));
         }
         let scan = request.start(&selection).map_err(failed)?;
-        let columns = self.in_order(&projection);
+        let columns = self.in_order(&projection)?;
         Ok(self.stream(Rows::new(scan, self.table, columns, self.engine.signals().clone(), head)))
     }
 
@@ -115,30 +115,31 @@ impl Asked<'_> {
     }
 
     /// The columns of a projection as a reader wants them: in the order in which they were named.
-    fn in_order(&self, projection: &Projection) -> Vec<Column> {
-        let named = Given(self.call).texts("columns").unwrap_or_default();
+    fn in_order(&self, projection: &Projection) -> Result<Vec<Column>, LabeledError> {
+        let named = Given(self.call).texts("columns")?;
         let wanted: Vec<&str> = named.iter().map(String::as_str).chain(self.columns.iter().copied()).collect();
         let place = |name| wanted.iter().position(|wanted| *wanted == name).unwrap_or(usize::MAX);
         let mut columns: Vec<Column> = projection.specs().enumerate().collect();
         columns.sort_by_key(|(_, spec)| place(spec.name));
-        columns
+        Ok(columns)
     }
 
-    fn projection(&self, request: &ScanRequest, for_file: bool) -> crate::Result<Projection> {
+    fn projection(&self, request: &ScanRequest, for_file: bool) -> Result<Projection, LabeledError> {
         let given = Given(self.call);
+        // A file is for programs that may not know Arrow's views.
         let layout = Layout { views: !for_file, timestamps: TimeUnit::Nanoseconds };
         let all = request.projection(self.table, layout);
-        let named = given.texts("columns").unwrap_or_default();
+        let named = given.texts("columns")?;
         if !named.is_empty() {
-            return all.narrowed(&named);
+            return all.narrowed(&named).map_err(|error| labeled(&error, self.call, &[]));
         }
-        if given.flag("long").unwrap_or_default() || (for_file && self.columns != super::hash::COLUMNS) {
+        if given.flag("long")? {
             return Ok(all);
         }
         // The columns that an option brings are wanted, too.
         let brought = all.specs().filter(|spec| spec.optional).map(|spec| spec.name);
         let shown: Vec<String> = self.columns.iter().copied().chain(brought).map(str::to_owned).collect();
-        all.narrowed(&shown)
+        all.narrowed(&shown).map_err(|error| labeled(&error, self.call, &[]))
     }
 }
 

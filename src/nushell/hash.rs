@@ -9,8 +9,7 @@ use super::flags::{add_output, add_walk};
 use crate::scan::{DescribeOptions, Operation};
 use crate::table::Table;
 
-/// What it gives, also to a file.
-pub const COLUMNS: &[&str] = &["path", "size", "error"];
+const COLUMNS: &[&str] = &["path", "size", "error"];
 
 /// The command.
 pub struct Hash;

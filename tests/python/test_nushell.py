@@ -193,6 +193,8 @@ def test_files_for_other_programs(demo: Path) -> None:
     same = [name for name in hits.columns if name != "path"]
     assert read.select(same).equals(hits.select(same))
     assert duckdb.sql(f"select sum(size) from '{demo / 'hits.parquet'}'").fetchall() == [(hits["size"].sum(),)]
+    nu_shell.values("vfo hash src --save hashes.parquet", demo)
+    assert pl.read_parquet(demo / "hashes.parquet").columns == ["path", "size", "error", "blake3"]
     before = (demo / "hits.parquet").read_bytes()
     nu_shell.failure("vfo search '(' --save hits.parquet", demo)
     assert (demo / "hits.parquet").read_bytes() == before

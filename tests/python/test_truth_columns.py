@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +10,8 @@ import duckdb
 import polars as pl
 import pytest
 
+import nu_shell
 import vespera_file_ops as vfo
-
-NUSHELL = "0.115.1"
 
 
 def tables() -> dict[str, list[str]]:
@@ -32,21 +27,6 @@ def tables() -> dict[str, list[str]]:
 
 
 NAMES = sorted({(table, column) for table, columns in tables().items() for column in columns})
-
-
-@functools.cache
-def nushell() -> str | None:
-    """`nu` from the path or from npm, in the user's cache folder; None where neither is to be had."""
-    found = shutil.which("nu")
-    if found or not shutil.which("npm"):
-        return found
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vespera_file_ops" / f"nu-{NUSHELL}"
-    program = cache / "node_modules/@nushell/linux-x64/bin/nu"
-    if not program.exists():
-        package = f"@nushell/linux-x64@{NUSHELL}"
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(cache), package]
-        subprocess.run(command, check=False, capture_output=True, timeout=120)
-    return str(program) if program.exists() else None
 
 
 def test_the_contract_s_columns_are_there() -> None:
@@ -72,16 +52,10 @@ def test_every_column_works_bare_in_duckdb(table: str, column: str) -> None:
     assert connection.execute(query).fetchall() == [(2,)]
 
 
+@pytest.mark.skipif(nu_shell.MISSING is not None, reason=nu_shell.MISSING or "")
 def test_every_column_works_bare_in_nushell(tmp_path: Path) -> None:
-    program = nushell()
-    if program is None:
-        pytest.skip("no Nushell: neither `nu` in the path nor npm to fetch @nushell/linux-x64 with")
     columns = sorted({column for _, column in NAMES})
-    file = tmp_path / "table.json"
-    file.write_text(json.dumps([dict.fromkeys(columns, 1), dict.fromkeys(columns, 2)]))
-    script = "\n".join(f"(open {file} | where {column} > 1 | length)" for column in columns)
-    done = subprocess.run(
-        [program, "-n", "-c", f"[{script}] | to json -r"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [1] * len(columns)
+    (tmp_path / "table.json").write_text(json.dumps([dict.fromkeys(columns, 1), dict.fromkeys(columns, 2)]))
+    counts = "\n".join(f"($rows | where {column} > 1 | length)" for column in columns)
+    found = nu_shell.values(f"do {{ let rows = (open table.json); [{counts}] }}", tmp_path)
+    assert found == [1] * len(columns)
