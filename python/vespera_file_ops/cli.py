@@ -18,7 +18,7 @@ from . import _core
 from .cli_arguments import chunk_options, parse, search_options, walk_options
 from .cli_files import replacing
 from .cli_table import TextTable, value_text, visible
-from .errors import ArgumentError, PathNotFoundError, VfoError
+from .errors import ArgumentError, PathNotFoundError, PatternError, VfoError
 from .ledger import Summary, incomplete_text, ledger_text
 from .paths import encode_path, encode_within
 from .request import ScanRequest
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 0
             if not isinstance(error, (VfoError, TypeError, ValueError, OSError)) and not _is_polars_error(error):
                 raise
-            print(f"vfo: {visible(str(error))}", file=sys.stderr)
+            print(f"vfo: {_message(error)}", file=sys.stderr)
             return 2
     except KeyboardInterrupt:
         try:
@@ -417,6 +417,17 @@ def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Report what could not be raised, but not the Ctrl-C that Polars' engine meets while it is taken down."""
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
+
+
+def _message(error: Exception) -> str:
+    """What is said of an error: on one line, but for a pattern, which is shown with a mark below the place."""
+    text = str(error)
+    if _is_polars_error(error):
+        # Behind it stands the plan of the query, which says nothing to who wrote the SQL.
+        text = text.split("\n\nResolved plan", 1)[0]
+    if isinstance(error, PatternError):
+        return "\n".join(visible(line) for line in text.split("\n"))
+    return visible(text)
 
 
 def _is_polars_error(error: Exception) -> bool:

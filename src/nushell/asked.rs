@@ -24,7 +24,7 @@ pub struct Asked<'a> {
     pub table: Table,
     /// The columns that it gives where the user names none.
     pub columns: &'static [&'static str],
-    /// Only files, of a table of entries.
+    /// Only files, of a table of entries, and what is wrong.
     pub only_files: bool,
 }
 
@@ -49,7 +49,9 @@ impl Asked<'_> {
     /// # Errors
     /// What came through the pipeline holds no paths.
     pub fn sources_or_folder(&self, first: usize, input: PipelineData) -> Result<Vec<NamedSource>, LabeledError> {
-        let here = || vec![NamedSource { spec: ScanOptions::default().sources.remove(0), span: self.call.head }];
+        let here = || {
+            vec![NamedSource { spec: ScanOptions::default().sources.remove(0), span: self.call.head, is_typed: true }]
+        };
         Ok(named(self.call, first, input)?.unwrap_or_else(here))
     }
 
@@ -87,7 +89,12 @@ impl Asked<'_> {
         }
         let failed = |error| labeled(&error, call, sources);
         options.sources = sources.iter().map(|source| source.spec.clone()).collect();
-        options.sources_are_list = sources.len() > 1;
+        // What was typed and is not there is a mistake; of what comes through the pipeline, it is a row.
+        options.sources_are_list = sources.len() > 1 && !sources.iter().all(|source| source.is_typed);
+        if self.only_files && options.filter.include.is_empty() {
+            // What is taken by name is files, and folders that could not be listed.
+            options.filter.include.push("*".to_owned());
+        }
         let request = ScanRequest::new(options, operation).map_err(failed)?;
         let target = call.get_flag::<String>("save")?;
         let projection = self.projection(&request, target.is_some())?;
@@ -96,10 +103,16 @@ impl Asked<'_> {
         if let Some(target) = target {
             let path = nu_path::expand_path_with(target, self.engine.get_current_dir()?, true);
             Format::of(path.as_ref()).map_err(failed)?;
+            let replaces = call.has_flag("force")?;
+            if !replaces && path.exists() {
+                let text = format!("{}: there is such a file", path.display());
+                return Err(LabeledError::new(text).with_label("--force replaces it", span_of(call, "save")));
+            }
             let scan = request.start(&selection).map_err(failed)?;
-            let saved = save(scan, self.table, &projection.schema(), path.as_ref(), self.engine.signals()).map_err(
-                |error| LabeledError::new(error.to_string()).with_label("was not written", span_of(call, "save")),
-            )?;
+            let saved = save(scan, self.table, &projection.schema(), path.as_ref(), replaces, self.engine.signals())
+                .map_err(|error| {
+                    LabeledError::new(error.to_string()).with_label("was not written", span_of(call, "save"))
+                })?;
             return Ok(PipelineData::value(row_of_saved(&path.to_string_lossy(), &saved, head), None));
         }
         let scan = request.start(&selection).map_err(failed)?;

@@ -100,6 +100,7 @@ pub fn add_output(signature: Signature) -> Signature {
         switch("long", Some('l'), "all columns"),
         value("columns", None, texts(SyntaxShape::String), "these columns; what is not named is not computed"),
         value("save", None, SyntaxShape::Filepath, "write the rows to this file (.parquet or .arrow) instead"),
+        switch("force", None, "let --save replace a file"),
     ];
     with(signature, flags)
 }

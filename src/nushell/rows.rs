@@ -88,7 +88,8 @@ pub enum Next {
     End,
 }
 
-/// The next rows; entries that wait to be told whether they pass do so if they are files.
+/// The next rows. Entries that wait to be told whether they pass do so if they have a content, or if something is wrong
+/// with them: a folder is a row there only if it could not be listed, and what is missing has no kind.
 ///
 /// # Errors
 /// As [`Scan::next`].
@@ -98,7 +99,7 @@ pub fn next_batch(scan: &mut Scan) -> Result<Next> {
         Step::End => return Ok(Next::End),
         Step::Mask(request) => {
             let kinds = request.rows.column(0).as_string_view();
-            let passes = kinds.iter().map(|kind| kind == Some("file")).collect();
+            let passes = kinds.iter().map(|kind| matches!(kind, None | Some("file" | "dir"))).collect();
             scan.answer(request, passes)?;
         }
         Step::Extract(request) => {

@@ -15,7 +15,7 @@ use super::rows::{Next, next_batch, tell_what_is_missing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::root::Root;
 use crate::io::root::path_bytes::of_path;
-use crate::io::write::{WriteOptions, write_file};
+use crate::io::write::{Expected, WriteOptions, write_file};
 use crate::scan::Scan;
 use crate::table::Table;
 
@@ -81,13 +81,21 @@ pub struct Saved {
     pub bytes: u64,
 }
 
-/// Runs the scan to its end, and gives the file its rows; an interrupt leaves the file as it was.
+/// Runs the scan to its end, and gives the file its rows; an interrupt leaves the file as it was, and so does another
+/// file in its place, unless this one `replaces` it.
 ///
 /// The rows are encoded as they come, so that only the encoded file has to fit into memory.
 ///
 /// # Errors
 /// As [`Scan::next`] and [`write_file`]; [`ErrorKind::Cancelled`] after an interrupt.
-pub fn save(mut scan: Scan, table: Table, schema: &SchemaRef, path: &Path, signals: &Signals) -> Result<Saved> {
+pub fn save(
+    mut scan: Scan,
+    table: Table,
+    schema: &SchemaRef,
+    path: &Path,
+    replaces: bool,
+    signals: &Signals,
+) -> Result<Saved> {
     let encoded = |error: ArrowError| Error::new(ErrorKind::Internal, format!("cannot encode the rows: {error}"));
     let mut writer = Writer::new(Format::of(path)?, schema).map_err(encoded)?;
     let mut rows = 0;
@@ -107,6 +115,8 @@ pub fn save(mut scan: Scan, table: Table, schema: &SchemaRef, path: &Path, signa
     tell_what_is_missing(&scan, table);
     let content = writer.finish().map_err(encoded)?;
     let stopped = || signals.interrupted();
-    let written = write_file(&Root::free(), &of_path(path), content.as_slice(), &WriteOptions::default(), &stopped)?;
+    let expected = if replaces { None } else { Some(Expected::Absent) };
+    let options = WriteOptions { expected, ..WriteOptions::default() };
+    let written = write_file(&Root::free(), &of_path(path), content.as_slice(), &options, &stopped)?;
     Ok(Saved { rows, bytes: written.bytes })
 }

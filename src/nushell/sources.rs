@@ -1,5 +1,6 @@
 //! Where a command looks: its arguments, or else the paths that come through the pipeline.
 
+use nu_path::dots::expand_ndots;
 use nu_path::expand_tilde;
 use nu_plugin::EvaluatedCall;
 use nu_protocol::{LabeledError, PipelineData, Span, Value};
@@ -15,13 +16,15 @@ pub struct NamedSource {
     pub spec: SourceSpec,
     /// Where it was typed, or where the value came from.
     pub span: Span,
+    /// It is an argument of the call, or what stands for one; otherwise it came through the pipeline.
+    pub is_typed: bool,
 }
 
 impl NamedSource {
     fn new(text: &str, may_be_glob: bool, span: Span) -> Self {
-        // As everywhere in Nushell, what is not quoted may begin with `~`.
-        let path = if may_be_glob { of_path(&expand_tilde(text)) } else { text.as_bytes().to_vec() };
-        Self { spec: SourceSpec { path, may_be_glob }, span }
+        // As everywhere in Nushell, what is not quoted may begin with `~`, and go up by more dots than two.
+        let path = if may_be_glob { of_path(&expand_ndots(expand_tilde(text))) } else { text.as_bytes().to_vec() };
+        Self { spec: SourceSpec { path, may_be_glob }, span, is_typed: true }
     }
 
     /// Whether an error about this path is about this source.
@@ -51,6 +54,9 @@ pub fn named(
         input => {
             for value in input {
                 add(&value, call.head, &mut sources)?;
+            }
+            for source in &mut sources {
+                source.is_typed = false;
             }
             Ok(Some(sources))
         }

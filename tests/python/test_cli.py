@@ -54,6 +54,15 @@ def test_exit_status(demo: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_errors_are_as_long_as_they_have_to_be(demo: Path) -> None:
+    said = run("files", "src", "--sql", "select nope from files").stderr
+    assert "nope" in said
+    assert "plan" not in said.lower()
+    lines = run("search", "a(b").stderr.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.strip() == "^")
+    assert lines[at - 1][lines[at].index("^")] == "("
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_holds_the_table(form: str, demo: Path) -> None:
     out = demo / "out.bin"

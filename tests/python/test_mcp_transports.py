@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -133,3 +138,20 @@ def test_a_long_call_tells_of_itself_and_is_cancelled(tmp_path: Path, transport:
     assert len(told) >= 2
     assert all(total == 60 for _, total in told)
     assert [progress for progress, _ in told] == sorted(progress for progress, _ in told)
+
+
+def test_at_a_terminal_it_says_what_it_waits_for_and_can_be_stopped(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "vespera_file_ops", "serve", "--root", str(tmp_path)]
+    server = subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        assert "waiting for an MCP client" in server.stderr.readline()
+        time.sleep(0.5)
+        server.send_signal(signal.SIGINT)
+        assert server.wait(5) == -signal.SIGINT
+    finally:
+        server.kill()
+        server.communicate()
+        os.close(ours)
+        os.close(theirs)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import duckdb
@@ -96,6 +98,8 @@ def test_paths_start_where_the_user_is(demo: Path) -> None:
     assert nu_shell.values("cd src; vfo files ../*.md | get path", demo) == ["../README.md"]
     assert nu_shell.values("cd src; vfo hash app.py --full-paths | get 0.path", demo) == str(demo / "src/app.py")
     assert nu_shell.values(f"cd /; vfo search TODO --within {demo} | get path", demo) == ["README.md", "src/app.py"]
+    found = nu_shell.values("mkdir src/a; cd src/a; vfo search TODO ... | get path", demo)
+    assert found == ["../../README.md", "../../src/app.py"]
     opened = nu_shell.values("cd src; vfo search TODO .. | get path | each { open --raw | str length }", demo)
     assert opened == [(demo / name).stat().st_size for name in ("README.md", "src/app.py")]
 
@@ -121,6 +125,8 @@ def test_paths_come_through_the_pipeline(demo: Path) -> None:
     assert nu_shell.values("'src/app.py' | vfo info | get kind", demo) == ["file"]
     assert nu_shell.values("[] | vfo hash", demo) == []
     assert nu_shell.values("ls | where false | vfo search TODO", demo) == []
+    (gone,) = nu_shell.values("['src' 'nowhere'] | vfo hash | where error != null", demo)
+    assert (gone["path"], gone["blake3"]) == ("nowhere", None)
     assert "this is none" in nu_shell.failure("[[a]; [1]] | vfo hash", demo)
     assert "no path was given" in nu_shell.failure("vfo hash", demo)
 
@@ -130,6 +136,8 @@ def test_paths_come_through_the_pipeline(demo: Path) -> None:
     [
         ("vfo search '(' src", "regex parse error", "does not parse"),
         ("vfo search a nowhere", "no such file or directory (nowhere)", "nothing is there"),
+        ("vfo search a src nowhere", "no such file or directory (nowhere)", "nothing is there"),
+        ("vfo hash src nowhere", "no such file or directory (nowhere)", "nothing is there"),
         ("vfo files --threads 0", "--threads: expected at least 1, got 0", "cannot be used"),
         ("vfo files --types nonsense", "types: ", "cannot be used"),
         ("vfo files --columns [path nonsense]", '"nonsense" is no column of files', "cannot be used"),
@@ -192,11 +200,14 @@ def test_files_for_other_programs(demo: Path) -> None:
     assert read["path"].to_list() == ["../README.md", "../src/app.py"]
     same = [name for name in hits.columns if name != "path"]
     assert read.select(same).equals(hits.select(same))
+    nu_shell.values("vfo search def --save hits.arrow --force", demo)
+    assert pl.read_ipc(demo / "hits.arrow").height == 2
     assert duckdb.sql(f"select sum(size) from '{demo / 'hits.parquet'}'").fetchall() == [(hits["size"].sum(),)]
     nu_shell.values("vfo hash src --save hashes.parquet", demo)
     assert pl.read_parquet(demo / "hashes.parquet").columns == ["path", "size", "error", "blake3"]
     before = (demo / "hits.parquet").read_bytes()
-    nu_shell.failure("vfo search '(' --save hits.parquet", demo)
+    nu_shell.failure("vfo search '(' --save hits.parquet --force", demo)
+    assert "--force replaces it" in nu_shell.failure("vfo search def --save hits.parquet", demo)
     assert (demo / "hits.parquet").read_bytes() == before
 
 
@@ -207,6 +218,23 @@ def test_names_that_are_no_text_are_rows_too(demo: Path) -> None:
     (row,) = nu_shell.values("vfo search TODO src --long | where path_bytes != null", demo)
     assert bytes(row["path_bytes"]) == b"src/odd\xff\nname.txt"
     assert row["path"] == "src/odd\ufffd\nname.txt"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody who may not read")
+def test_a_hash_hides_nothing_that_is_wrong(demo: Path) -> None:
+    (demo / "src" / "shut").mkdir(mode=0)
+    (demo / "src" / "link").symlink_to("app.py")
+    (demo / "src" / "lib.rs").chmod(0)
+    for path in (demo, *demo.parents[:3]):
+        path.chmod(0o755)
+    command = ["setpriv", "--reuid=65534", "--clear-groups", *nu_shell.command("vfo hash src | to json --raw")]
+    home = {**os.environ, "HOME": str(demo)}
+    done = subprocess.run(command, cwd=demo, capture_output=True, text=True, check=False, env=home)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["path"] for row in rows if row["blake3"] is not None] == ["src/app.py", "src/util.py"]
+    assert [row["path"] for row in rows if row["error"] is not None] == ["src/lib.rs", "src/shut"]
+    assert "2 entries could not be described or entered" in done.stderr
 
 
 def test_what_is_missing_is_told_beside_the_rows(demo: Path) -> None:

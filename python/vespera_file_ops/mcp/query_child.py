@@ -33,7 +33,9 @@ def main() -> None:
         raise
     except Exception as error:
         # Polars' errors are of many classes; what they say is for whoever wrote the query.
-        answer = {"error": f"{type(error).__name__}: {error}"}
+        # Behind it stands the plan of the query.
+        said = str(error).split("\n\nResolved plan", 1)[0]
+        answer = {"error": f"{type(error).__name__}: {said}"}
     json.dump(answer, sys.stdout)
 
 

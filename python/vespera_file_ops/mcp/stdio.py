@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import stat
 import sys
 from collections.abc import AsyncIterator
@@ -35,6 +36,10 @@ def serve_stdio(server: Server[Any]) -> None:
         async with _streams() as (lines, out), stdio_server(lines, out) as (reading_end, writing_end):
             await server.run(reading_end, writing_end, server.create_initialization_options())
 
+    if sys.stdin.isatty():
+        print("vfo: waiting for an MCP client on the standard input; Ctrl-C or Ctrl-D ends", file=sys.stderr)
+        # Nothing could interrupt the thread that waits for a terminal.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     anyio.run(run)
 
 
