@@ -248,7 +248,9 @@ def _add_walk(parser: argparse.ArgumentParser) -> None:
     flag, value = _adders(group)
     group.add_argument("-g", "--include", action="append", default=[], metavar="GLOB", help="only these; !GLOB: not")
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave these out")
-    group.add_argument("-t", "--type", "--types", action="append", dest="types", metavar="TYPE", help="only files of this type")
+    group.add_argument(
+        "-t", "--type", "--types", action="append", dest="types", metavar="TYPE", help="only files of this type"
+    )
     group.add_argument(
         "-.", "--hidden", "--include-hidden", action="store_true", dest="include_hidden", help="hidden entries as well"
     )

@@ -25,6 +25,8 @@ def main() -> None:
     if not text:
         # Nobody asks any more.
         return
+    # It has begun: what ends it from here on is the query's doing. JSON may begin with white space.
+    print(flush=True)
     request = json.loads(text)
     _limit_memory(request["memory_bytes"])
     try:

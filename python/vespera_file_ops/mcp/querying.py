@@ -90,6 +90,19 @@ def _declared(call: Call, name: str, told: dict[str, Any]) -> dict[str, Any]:
 
 def _run(call: Call, request: str) -> dict[str, Any]:
     deadline = time.monotonic() + call.time_limit
+    for _ in range(2):
+        status, answer = _asked(call, request, deadline)
+        if status == 0:
+            told: dict[str, Any] = json.loads(answer)
+            return told
+        if answer:
+            break
+        # It was killed while it waited, and never had the request.
+    raise LimitError(f"sql: it needs more than the {_MEMORY_BYTES >> 30} GiB that a query may use; narrow it")
+
+
+def _asked(call: Call, request: str, deadline: float) -> tuple[int, str]:
+    """The exit status of a child that was given the request, and all that it said."""
     with SPARE.taken() as child:
         text: str | None = request
         while True:
@@ -106,10 +119,7 @@ def _run(call: Call, request: str) -> dict[str, Any]:
                 raise LimitError(
                     f"sql: not done after {call.time_limit:g} s, and stopped; narrow the tables by path or include"
                 )
-    if child.returncode != 0:
-        raise LimitError(f"sql: it needs more than the {_MEMORY_BYTES >> 30} GiB that a query may use; narrow it")
-    told: dict[str, Any] = json.loads(answer)
-    return told
+    return child.returncode, answer
 
 
 TOOLS = [
