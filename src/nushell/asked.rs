@@ -1,9 +1,7 @@
 //! What a command asks of the pipeline, and how its rows leave.
 
 use nu_plugin::{EngineInterface, EvaluatedCall};
-use nu_protocol::{
-    LabeledError, ListStream, PipelineData, PipelineMetadata, Record, Signature, Span, SyntaxShape, Type, Value,
-};
+use nu_protocol::{LabeledError, ListStream, PipelineData, PipelineMetadata, Record, Span, Value};
 
 use super::failure::labeled;
 use super::flags::{Given, span_of};
@@ -26,21 +24,6 @@ pub struct Asked<'a> {
     pub columns: &'static [&'static str],
     /// Only files, of a table of entries, and what is wrong.
     pub only_files: bool,
-}
-
-/// What a command takes and gives: paths, or nothing; a table.
-pub fn signature(name: &str, paths: &str) -> Signature {
-    let path = SyntaxShape::OneOf(vec![SyntaxShape::GlobPattern, SyntaxShape::String]);
-    let list = |item: Type| Type::List(Box::new(item));
-    Signature::build(name)
-        .input_output_types(vec![
-            (Type::Nothing, Type::table()),
-            (Type::String, Type::table()),
-            (list(Type::String), Type::table()),
-            (Type::table(), Type::table()),
-        ])
-        .rest("source", path, paths)
-        .category(nu_protocol::Category::FileSystem)
 }
 
 impl Asked<'_> {

@@ -9,10 +9,11 @@
 //! - `values`: a cell of a table as a value of Nushell.
 //! - `save`: the rows as a Parquet or Arrow file.
 //! - `failure`: an error, and the part of the command line that is to blame.
-//! - One file for each command.
+//! - `command`: what every command is; one file for each, with its description, its flags and its scan.
 
 mod asked;
 mod chunks;
+mod command;
 mod coverage;
 mod failure;
 mod files;
@@ -39,12 +40,12 @@ impl Plugin for VfoPlugin {
     fn commands(&self) -> Vec<Box<dyn PluginCommand<Plugin = Self>>> {
         vec![
             Box::new(help::Vfo),
-            Box::new(files::Files),
-            Box::new(search::Search),
-            Box::new(coverage::Coverage),
-            Box::new(chunks::Chunks),
-            Box::new(info::Info),
-            Box::new(hash::Hash),
+            Box::new(files::FILES),
+            Box::new(search::SEARCH),
+            Box::new(coverage::COVERAGE),
+            Box::new(chunks::CHUNKS),
+            Box::new(info::INFO),
+            Box::new(hash::HASH),
         ]
     }
 }
