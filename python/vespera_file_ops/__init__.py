@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from .files import compute_file_hash, read_file, read_file_chunks, read_file_lines, read_file_string
     from .listing import get_file_info, glob_files, list_directory
     from .moves import create_directory, move_file
+    from .partition import Partition
+    from .planning import plan
     from .result import ChunkResult, SearchResult
     from .scan import scan_chunks, scan_coverage, scan_files, scan_hits
     from .searches import search, search_files, search_text
@@ -88,6 +90,7 @@ __all__ = [
     "MissingExtraError",
     "NotCommittedError",
     "OutsideRootError",
+    "Partition",
     "PathNotFoundError",
     "PatternError",
     "RemovalRefusedError",
@@ -110,6 +113,7 @@ __all__ = [
     "glob_files",
     "list_directory",
     "move_file",
+    "plan",
     "plot",
     "read_file",
     "read_file_chunks",
@@ -140,6 +144,7 @@ _HOMES = {
     "CancelToken": "_core",
     "ChunkResult": "result",
     "HitsSummary": "summaries",
+    "Partition": "partition",
     "Root": "_core",
     "SearchResult": "result",
     "Watcher": "watching",
@@ -157,6 +162,7 @@ _HOMES = {
     "glob_files": "listing",
     "list_directory": "listing",
     "move_file": "moves",
+    "plan": "planning",
     "read_file": "files",
     "read_file_chunks": "files",
     "read_file_lines": "files",

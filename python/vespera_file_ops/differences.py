@@ -16,6 +16,7 @@ from .errors import ArgumentError
 from .forks import ensure_not_forked
 from .frames import collect
 from .options import checked, documented
+from .partition import Partition
 from .request import ScanRequest
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ def compare(
 
     A look that was taken later would know numbers that nobody compared, and hide the change behind them.
     """
+    if isinstance(source, Partition):
+        raise ArgumentError("source: a part of a plan holds no whole folders; compare the tree that was planned")
     look = _Look(source, options, progress=progress)
     old = _saved(old_files.lazy())
     listed = look.listed()

@@ -27,6 +27,7 @@ __all__ = [
     "DiffOptions",
     "FilesOptions",
     "HitsOptions",
+    "PlanOptions",
     "SearchOptions",
     "StrategyName",
     "WalkOptions",
@@ -38,8 +39,8 @@ Texts = str | Iterable[str]
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-class FilterOptions(TypedDict, total=False):
-    """Which entries are taken: shared by all scans and the watcher."""
+class PlanOptions(TypedDict, total=False):
+    """Which entries a plan shares out: what means the same in every part of a tree, and on every machine."""
 
     include: Texts | None
     exclude: Texts | None
@@ -47,13 +48,18 @@ class FilterOptions(TypedDict, total=False):
     include_hidden: bool
     respect_ignore: bool
     require_git: bool
-    follow_symlinks: bool
     max_depth: int | None
     max_file_size: int | None
     one_file_system: bool
     absolute_paths: bool
     within: Root | PathArgument | None
     cancel: CancelToken | None
+
+
+class FilterOptions(PlanOptions, total=False):
+    """Which entries are taken: shared by all scans and the watcher."""
+
+    follow_symlinks: bool
 
 
 class WatchOptions(FilterOptions, total=False):
@@ -212,6 +218,8 @@ _COVERAGE: dict[str, Option] = {
     "include_ignored": Option(False, "bool", "a row as well for what was left out, with the rule in `excluded_by`"),
 }
 
+# Whoever reaches a folder by two ways has it once: no part of a plan can know of the other way.
+PLAN = {name: option for name, option in _FILTER.items() if name != "follow_symlinks"}
 FILES = {**_WALK, **_FILES}
 HITS = {**_SEARCH, **_HITS, **_WALK}
 WATCH = {**_WATCH, **_FILTER}

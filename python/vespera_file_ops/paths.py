@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from ._core import Root
     from .errors import ArgumentError
+    from .partition import Partition
 
     PathArgument: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
     """One path: str, bytes or os.PathLike."""
 
-    SourceArgument: TypeAlias = PathArgument | Iterable[PathArgument]
-    """One path or glob, or several of them."""
+    SourceArgument: TypeAlias = PathArgument | Iterable[PathArgument] | Partition
+    """One path or glob, or several of them, or a part of a plan."""
 
 
 def encode_path(name: str, path: PathArgument) -> bytes:

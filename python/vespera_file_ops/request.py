@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from . import _core
 from .chunk_arguments import checked_extractors, tokenizer_json
 from .errors import ArgumentError
-from .paths import encode_sources, encode_within, text_list
+from .paths import encode_sources, encode_within, is_path, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .partition import Partition
     from .paths import SourceArgument
 
 __all__ = ["ScanRequest", "given_options", "pattern_list"]
@@ -45,10 +46,15 @@ class ScanRequest:
         argument: str = "source",
         globs: bool = True,
     ) -> None:
-        sources, is_list = encode_sources(argument, source, globs=globs)
         self.table = table
-        self.sources = sources
-        self.options: dict[str, object] = {"source_is_list": is_list, **given_options(options)}
+        self.options: dict[str, object] = given_options(options)
+        part = _part_of_plan(source) if globs else None
+        if part is not None:
+            self.sources, is_list = part.sources, False
+            self.options = part.scan_options(self.options)
+        else:
+            self.sources, is_list = encode_sources(argument, source, globs=globs)
+        self.options["source_is_list"] = is_list
         self.build()
 
     def build(self) -> _core.Request:
@@ -59,6 +65,16 @@ class ScanRequest:
     def asks_for_cut(self) -> bool:
         """Whether the caller limited the number of hits, so that cut files are no surprise."""
         return "max_hits" in self.options or "max_hits_per_file" in self.options
+
+
+def _part_of_plan(source: SourceArgument) -> Partition | None:
+    """The source, if it is a part of a plan."""
+    if is_path(source) or isinstance(source, (list, tuple)):
+        return None
+    # Not before it is asked for: dataclasses cost the command line 10 ms.
+    from .partition import Partition
+
+    return source if isinstance(source, Partition) else None
 
 
 def given_options(options: dict[str, object]) -> dict[str, object]:

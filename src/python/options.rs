@@ -18,6 +18,7 @@ use crate::io::root::Root;
 use crate::io::strategy::{Strategy, Thresholds};
 use crate::scan::{BinaryFiles, CancelToken, ChunkingOptions, MAX_LINE_BYTES, ScanOptions, SearchOptions, SourceSpec};
 use crate::search::pattern::{CaseMatching, PatternOptions};
+use crate::search::walk::Section;
 use crate::search::{self, FilterOptions};
 
 /// Stops the calls that hold it, from any thread.
@@ -164,11 +165,11 @@ impl<'py> Arguments<'_, 'py> {
             require_git: self.flag("require_git", true)?,
             ..FilterOptions::default()
         };
-        let focus = match self.given("focus")? {
+        let section = match self.given("section")? {
             None => None,
-            Some(value) => match value.cast::<PyBytes>() {
-                Ok(bytes) => Some(bytes.as_bytes().to_vec()),
-                Err(_) => return Err(Self::wrong("focus", "bytes", &value)),
+            Some(value) => match value.extract() {
+                Ok((after, until, is_populated)) => Some(Section { after, until, is_populated }),
+                Err(_) => return Err(Self::wrong("section", "two relative paths and a bool", &value)),
             },
         };
         let max_depth = self.count("max_depth", 1)?.map(|depth| u32::try_from(depth).unwrap_or(u32::MAX));
@@ -176,7 +177,7 @@ impl<'py> Arguments<'_, 'py> {
         Ok(ScanOptions {
             sources: sources.into_iter().map(|(path, may_be_glob)| SourceSpec { path, may_be_glob }).collect(),
             globs_start_in: defaults.globs_start_in,
-            working_folder: defaults.working_folder,
+            working_folder: self.bytes("working_folder")?,
             sources_are_list: self.flag("source_is_list", false)?,
             within: self.within()?,
             expects_file: self.flag("expects_file", false)?,
@@ -192,9 +193,18 @@ impl<'py> Arguments<'_, 'py> {
             threads,
             time_limit: self.seconds("time_limit")?,
             cancel: self.cancel()?,
-            focus,
+            focus: self.bytes("focus")?,
+            section,
             thresholds: self.thresholds(defaults.thresholds)?,
         })
+    }
+
+    fn bytes(&self, name: &'static str) -> PyResult<Option<Vec<u8>>> {
+        let Some(value) = self.given(name)? else { return Ok(None) };
+        match value.cast::<PyBytes>() {
+            Ok(bytes) => Ok(Some(bytes.as_bytes().to_vec())),
+            Err(_) => Err(Self::wrong(name, "bytes", &value)),
+        }
     }
 
     fn thresholds(&self, defaults: Thresholds) -> PyResult<Thresholds> {

@@ -222,6 +222,7 @@ mod tests {
             entry_status: false,
             content: false,
             focus: None,
+            section: None,
         };
         let control = Control::new(None, CancelToken::default(), None);
         let schedule = Schedule::new(true, false, Bounds { first_span: 1, most_span: 1, spans: 1, bytes: 1 });

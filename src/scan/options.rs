@@ -9,6 +9,7 @@ use crate::io::root::Root;
 use crate::io::strategy::Thresholds;
 use crate::search::filter::FilterOptions;
 use crate::search::pattern::PatternOptions;
+use crate::search::walk::Section;
 
 /// One source as the caller spelled it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct ScanOptions {
     pub cancel: CancelToken,
     /// Only entries on the way to this path below the source.
     pub focus: Option<Vec<u8>>,
+    /// Only the entries that stand in this section of the table's order.
+    pub section: Option<Section>,
     /// Which reader a file's size gets.
     pub thresholds: Thresholds,
 }
@@ -91,6 +94,7 @@ impl Default for ScanOptions {
             time_limit: None,
             cancel: CancelToken::default(),
             focus: None,
+            section: None,
             thresholds: Thresholds::default(),
         }
     }

@@ -157,6 +157,7 @@ impl ScanRequest {
             entry_status: describes && describes_all,
             content: !describes || hashes,
             focus: self.options.focus.clone(),
+            section: self.options.section.clone(),
         }
     }
 

@@ -2,16 +2,21 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::options::{ScanOptions, SourceSpec};
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::io::root::spelling::normalised;
 use crate::io::root::spelling::{as_prefix, is_absolute, root_bytes, split_last};
-use crate::io::root::{AsHandle, FileKind, FolderUse, absolute};
+use crate::io::root::{AsHandle, EntryBuffer, FileKind, FolderUse, absolute, each_entry};
 use crate::search::GlobalExcludes;
 use crate::search::filter::{Filter, FilterOptions};
 use crate::search::walk::{CountedHandle, PendingFolder, Source, measure_handle_budget};
+
+/// Why a source of a plan is an error although it is there.
+const EMPTIED: &str =
+    "it is empty, and files stood in it when the tree was planned: is its file system mounted on this machine?";
 
 /// The sources of a scan, ready to be walked.
 #[derive(Debug)]
@@ -167,6 +172,9 @@ impl Resolver<'_> {
     fn folder(&mut self, index: u32, path: &[u8], glob: Option<Arc<Filter>>) -> Result<Found> {
         let at = self.at(path).into_owned();
         let known = self.known(&at).map_err(|error| Error::io("open folder", path, error))?;
+        if self.options.section.as_ref().is_some_and(|section| section.is_populated) {
+            self.ensure_populated(&at).map_err(|error| Error::io("open source", path, error))?;
+        }
         let source = Source {
             index,
             shown: as_prefix(&self.shown(path)?),
@@ -178,6 +186,15 @@ impl Resolver<'_> {
             glob,
         };
         Ok((known.canonical, PendingFolder::source(Arc::new(source))))
+    }
+
+    /// A folder in which files stood, and that holds nothing, is most often a place where nothing is mounted.
+    fn ensure_populated(&self, path: &[u8]) -> std::io::Result<()> {
+        let folder = self.options.within.open_folder(path, FolderUse::Listing, true)?;
+        match each_entry(folder.as_handle(), &mut EntryBuffer::default(), |_, _| ControlFlow::Break(()))? {
+            ControlFlow::Break(()) => Ok(()),
+            ControlFlow::Continue(()) => Err(std::io::Error::new(std::io::ErrorKind::NotFound, EMPTIED)),
+        }
     }
 
     fn glob(&mut self, index: u32, path: &[u8], folder: &[u8], pattern: Vec<u8>) -> Result<Found> {

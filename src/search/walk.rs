@@ -1,13 +1,15 @@
 //! The walk, one folder at a time: a folder's handle becomes a sorted listing of what is wanted of it.
 //!
 //! Which folder is listed next is not decided here. What waits stands in [`pending`], folders in [`folder`], how their
-//! entries are judged in [`entries`], and what they turned out to hold in [`listing`].
+//! entries are judged in [`entries`], what they turned out to hold in [`listing`], and which part of the order is wanted
+//! in [`section`].
 
 mod entries;
 mod entry_path;
 mod folder;
 mod listing;
 mod pending;
+mod section;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -25,6 +27,7 @@ pub use folder::{CountedHandle, Folder, FolderHandle, Source, measure_handle_bud
 pub use listing::{Entry, Listing, Note, Role};
 use pending::FolderAt;
 pub use pending::PendingFolder;
+pub use section::Section;
 
 /// A folder of more entries than this is described by all workers together, and not by the one that lists it.
 const DESCRIBED_WITH_FOLDER: usize = 4096;
@@ -54,6 +57,8 @@ pub struct WalkOptions {
     pub content: bool,
     /// Only entries on the way to this relative path.
     pub focus: Option<Vec<u8>>,
+    /// Only the entries that stand in this section of the order.
+    pub section: Option<Section>,
 }
 /// Lists folders; one for all workers of a scan.
 #[derive(Debug)]
@@ -146,6 +151,11 @@ impl Walker {
         listing.unwrap_or_else(|| self.unreached(pending))
     }
 
+    /// Whether an entry of this relative path stands in the section that is wanted.
+    fn holds(&self, relative: &[u8]) -> bool {
+        self.options.section.as_ref().is_none_or(|section| section.holds(relative))
+    }
+
     fn unreached(&self, pending: &PendingFolder) -> Listing {
         let mut listing = match &pending.at {
             FolderAt::Source(source) => Listing::empty(Folder::of_source(Arc::clone(source), 1)),
@@ -167,7 +177,8 @@ impl Walker {
         let mut listing = Listing::empty(Folder::of_source(Arc::clone(source), 0));
         listing.folder.short_read_is_end = source.open().is_ok_and(|folder| is_known_disk(folder.as_handle()));
         listing.named = true;
-        if self.is_first(|| source.canonical_of(name)) {
+        // What the caller named stands before all that lies in a folder.
+        if self.holds(b"") && self.is_first(|| source.canonical_of(name)) {
             match failure {
                 Some(error) => listing.add_noted(name, kind, Note::Failed(error.clone())),
                 None => listing.add(name, kind, Role::Wanted),
@@ -205,7 +216,7 @@ impl Walker {
         // Files above the source have no place among its entries; they stand before them, by their own path.
         let mut told = 0;
         for problem in problems {
-            if self.is_first(|| problem.path.clone()) {
+            if self.holds(b"") && self.is_first(|| problem.path.clone()) {
                 listing.add_noted(&problem.path, FileKind::File, Note::Failed(problem.error));
                 told += 1;
             }
@@ -273,7 +284,9 @@ impl Walker {
     }
 
     fn add_own(&self, listing: &mut Listing, kind: FileKind) {
-        if self.is_first(|| listing.folder.own_canonical()) {
+        // What cannot be listed is told by every section that reaches into it: each of them lacks rows.
+        let is_told = listing.error.is_some() || self.holds(listing.folder.own_relative());
+        if is_told && self.is_first(|| listing.folder.own_canonical()) {
             listing.add_own(kind);
         }
     }
@@ -326,7 +339,9 @@ impl Walker {
             if enters {
                 listing.own_status = status.filter(|_| self.options.folder_status);
                 self.add_own(&mut listing, FileKind::Dir);
-            } else if self.is_first(|| reached.map_or_else(Vec::new, |reached| reached.above.canonical(reached.name))) {
+            } else if self.holds(listing.folder.own_relative())
+                && self.is_first(|| reached.map_or_else(Vec::new, |reached| reached.above.canonical(reached.name)))
+            {
                 // A link to a folder that is listed elsewhere stays what it is.
                 listing.own_status = unfollowed();
                 listing.add_own(FileKind::Symlink);

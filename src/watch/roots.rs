@@ -201,6 +201,7 @@ impl Request {
             entry_status: true,
             content: false,
             focus: None,
+            section: None,
         };
         Walker::new(options, &roots.pending, roots.overlap)
     }

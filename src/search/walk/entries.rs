@@ -12,6 +12,9 @@ use crate::search::{Present, Problem, Verdict};
 /// A folder may hold millions of entries: after so many of them the walk looks whether it is to stop.
 const LOOK_EVERY: usize = 4096;
 
+/// Why the end of a section is an error.
+const LOST: &str = "it stood here when the tree was planned, and is gone; what has come since is in the other rows";
+
 impl Walker {
     /// `None`: the scan stopped in the middle.
     pub(super) fn read_entries(
@@ -58,17 +61,38 @@ impl Walker {
             self.consider(listing, handle, name, kind, relative);
         }
         for problem in problems {
-            let name = name_in(&listing.folder, &problem).unwrap_or(&problem.path).to_vec();
-            if self.is_first(|| listing.folder.canonical(&name)) {
+            let name_here = name_in(&listing.folder, &problem);
+            // One that stands elsewhere is told where the folder is.
+            let is_held = match name_here {
+                Some(name) => self.holds(&[relative.as_slice(), name].concat()),
+                None => self.holds(listing.folder.own_relative()),
+            };
+            let name = name_here.unwrap_or(&problem.path).to_vec();
+            if is_held && self.is_first(|| listing.folder.canonical(&name)) {
                 listing.add_noted(&name, FileKind::File, Note::Failed(problem.error));
             }
         }
+        self.note_lost(listing, |name| {
+            raw.iter().any(|&(start, length, _)| &names[start as usize..(start + length) as usize] == name)
+        });
         Some(())
+    }
+
+    /// Tell if the way to the end of the section is not there any more: what was planned to be here has gone.
+    fn note_lost(&self, listing: &mut Listing, is_present: impl Fn(&[u8]) -> bool) {
+        let Some(section) = &self.options.section else { return };
+        let Some((name, is_folder)) = section.expects_in(listing.folder.relative()) else { return };
+        if listing.error.is_none() && !is_present(name) {
+            let lost = std::io::Error::new(std::io::ErrorKind::NotFound, LOST);
+            let kind = if is_folder { FileKind::Dir } else { FileKind::File };
+            let path = [&listing.folder.shown, name].concat();
+            listing.add_noted(name, kind, Note::Failed(Error::io("find", &path, lost)));
+        }
     }
 
     fn apply_rules(listing: &mut Listing, handle: HandleRef<'_>, present: Present) -> Vec<Problem> {
         let folder = &mut listing.folder;
-        let relative = folder.relative().strip_suffix(b"/").unwrap_or_default();
+        let relative = folder.own_relative();
         let shown = of_prefix(&folder.shown);
         let (rules, problems) = folder.source.filter.enter(&folder.rules, handle, shown, relative, present);
         let glob_rules = match (&folder.source.glob, &folder.glob_rules) {
@@ -95,10 +119,17 @@ impl Walker {
         {
             return;
         }
+        relative.extend_from_slice(name);
+        let is_held = self.holds(relative);
+        let is_reached = self.options.section.as_ref().is_none_or(|section| section.reaches_into(relative));
+        relative.truncate(folder_length);
+        if !is_held && !is_reached {
+            return;
+        }
         let (kind, target) = match self.kinds(&listing.folder, handle, name, kind) {
             Ok(kinds) => kinds,
             Err((kind, error)) => {
-                if self.is_first(|| listing.folder.canonical(name)) {
+                if is_held && self.is_first(|| listing.folder.canonical(name)) {
                     listing.add_noted(name, kind, Note::Failed(error));
                 }
                 return;
@@ -110,7 +141,9 @@ impl Walker {
         relative.truncate(folder_length);
         let may_descend = self.options.max_depth.is_none_or(|most| listing.folder.depth < most);
         match verdict {
+            // Its own row comes with what lies in it, if it is held.
             Verdict::Keep if is_folder && may_descend && name != b".git" => listing.add(name, kind, Role::Descend),
+            _ if !is_held => {}
             Verdict::Keep => {
                 let wanted = if is_folder {
                     self.keeps_folders(&listing.folder)

@@ -214,6 +214,12 @@ impl Folder {
         &self.shown[self.source.shown.len()..]
     }
 
+    /// The folder's own path from the source, without a slash at its end; empty for the source itself.
+    #[must_use]
+    pub fn own_relative(&self) -> &[u8] {
+        self.relative().strip_suffix(b"/").unwrap_or_default()
+    }
+
     /// Its handle.
     ///
     /// # Errors
