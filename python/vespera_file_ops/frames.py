@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .ledger import Summary
     from .request import ScanRequest
 
-__all__ = ["collect", "lazy_frame", "schema_of", "to_frame"]
+__all__ = ["collect", "frames_of", "lazy_frame", "schema_of", "to_frame"]
 
 # How long the engine's thread waits for rows, in seconds. The engine calls the source off the main thread, where no
 # signal arrives: this is the time by which Ctrl-C can be late.
@@ -66,6 +66,11 @@ def lazy_frame(request: ScanRequest, observer: Callable[[Summary], None] | None 
     source = _Source(request, schema, observer)
     # Pure, so that Polars may scan once what one query names twice with the same columns and filters.
     return register_io_source(source, schema=schema, is_pure=True, explain_name=f"vespera_file_ops {request.table}")
+
+
+def frames_of(request: ScanRequest, columns: list[str], predicate: pl.Expr | None = None) -> Iterator[pl.DataFrame]:
+    """The rows of a request's table that satisfy a predicate, as they are found, for an engine that is not Polars."""
+    return _Source(request, schema_of(request, request.table))(columns, predicate, None, None)
 
 
 def collect(

@@ -1,0 +1,146 @@
+"""A scan as a source of Daft: a plan gives the tasks, and each of them scans one part where it is run."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from daft.io.source import DataSource, DataSourceTask
+from daft.recordbatch import RecordBatch
+from daft.schema import Schema
+
+from ..errors import VfoError
+from ..frames import frames_of, schema_of
+from ..planning import plan
+from ..request import ScanRequest
+from .filters import polars_filter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from daft.io.pushdowns import Pushdowns
+
+    from ..options import PlanOptions
+    from ..partition import Partition
+    from ..paths import PathArgument
+
+__all__ = ["TreeSource"]
+
+
+class TreeSource(DataSource):
+    """One of the scans of a tree.
+
+    Arguments:
+        table: "files", "hits", "coverage" or "chunks".
+        source: The tree.
+        target_bytes: How much a task is to read, as for `plan`.
+        walk: The options of the walk, which go into the plan.
+        options: The other options of the scan.
+    """
+
+    def __init__(
+        self, table: str, source: PathArgument, target_bytes: int, walk: PlanOptions, options: dict[str, Any]
+    ) -> None:
+        self.table = table
+        self.source = source
+        self.target_bytes = target_bytes
+        self.walk = walk
+        self.options = options
+        # What cannot be used is refused here and now, and not on a worker.
+        plan(source, target_bytes=target_bytes, **walk)
+        self.columns = schema_of(ScanRequest(table, source, {**options, **walk}), table)
+
+    @property
+    def name(self) -> str:
+        """What Daft's plans call it."""
+        return f"vespera_file_ops {self.table}"
+
+    @property
+    def schema(self) -> Schema:
+        """The columns of the table."""
+        return _daft_schema(self.columns)
+
+    async def get_tasks(self, pushdowns: Pushdowns) -> AsyncIterator[PartitionTask]:
+        """One task for each part of the plan, as the tree is walked."""
+        needed = set(self.columns) if pushdowns.columns is None else set(pushdowns.columns)
+        # Daft filters once more, by these columns.
+        needed |= pushdowns.filter_required_column_names()
+        schema = pl.Schema({name: dtype for name, dtype in self.columns.items() if name in needed})
+        predicate = polars_filter(pushdowns.filters, self.columns)
+        # With a filter that is not wholly here, rows that Daft drops would use up some of the limit.
+        limit = pushdowns.limit if pushdowns.filters is None else None
+        parts = plan(self.source, target_bytes=self.target_bytes, **self.walk)
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            yield PartitionTask(self.table, part, self.options, schema, predicate, limit)
+
+
+class PartitionTask(DataSourceTask):
+    """The scan of one part, which is pickled and run on a worker.
+
+    Arguments:
+        table: The table.
+        part: The part of the plan.
+        options: The options of the scan, but for those of the walk.
+        columns: The columns that are asked for.
+        predicate: Which rows are asked for, as far as it is known; None: all.
+        limit: How many rows at most.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        part: Partition,
+        options: dict[str, Any],
+        columns: pl.Schema,
+        predicate: pl.Expr | None,
+        limit: int | None,
+    ) -> None:
+        self.table = table
+        self.part = part
+        self.options = options
+        self.columns = columns
+        self.predicate = predicate
+        self.limit = limit
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that are asked for."""
+        return _daft_schema(self.columns)
+
+    async def read(self) -> AsyncIterator[RecordBatch]:
+        """The rows of the part, batch by batch; between two of them other tasks have their turn."""
+        batches = self._batches()
+        try:
+            # Daft drives every task of a process in one thread, which a scan that waits would hold up.
+            while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                yield batch
+        except VfoError as error:
+            text = (
+                f"{error.message} (on {platform.node() or 'a worker'}: every machine needs the same files at one path)"
+            )
+            raise type(error)(text, path=error.path, errno=error.errno) from error
+
+    def _batches(self) -> Iterator[RecordBatch]:
+        request = ScanRequest(self.table, self.part, self.options)
+        left = self.limit
+        for frame in frames_of(request, list(self.columns), self.predicate):
+            rows = frame if left is None else frame.head(left)
+            if rows.height:
+                table = _plain(rows).to_arrow(compat_level=pl.CompatLevel.oldest())
+                yield RecordBatch.from_arrow_record_batches(table.to_batches(), table.schema)
+            if left is not None:
+                left -= rows.height
+                if not left:
+                    return
+
+
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Words as text: Daft makes Python objects of Arrow's dictionaries."""
+    return frame.with_columns(pl.selectors.enum().cast(pl.String))
+
+
+def _daft_schema(columns: pl.Schema) -> Schema:
+    empty = _plain(pl.DataFrame(schema=columns)).to_arrow(compat_level=pl.CompatLevel.oldest())
+    return Schema.from_pyarrow_schema(empty.schema)
