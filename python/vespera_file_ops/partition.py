@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     _Root = tuple[str, tuple[str, ...], tuple[str, ...]]
 
-__all__ = ["Partition", "walk_options"]
+__all__ = ["Partition", "packed", "unpacked"]
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,26 @@ class Partition:
         again = sorted({*self.walk, "follow_symlinks", "within"}.intersection(options))
         if again:
             raise ArgumentError(f"{again[0]}: what is walked was settled when the tree was planned: give it to plan()")
-        given = {**options, **self.walk, "working_folder": self.working_folder}
+        given = {**options, **unpacked(self.walk), "working_folder": self.working_folder}
         given["section"] = (self.after, self.until, self.files > 0)
-        if "within" in given:
-            # A root is a handle, which no other process has.
-            path, denied, allowed = cast("_Root", given["within"])
-            given["within"] = _core.Root(path, denied=denied, allowed=allowed)
         return given
 
 
-def walk_options(options: Mapping[str, object]) -> dict[str, object]:
-    """The options of a walk, as the core takes them, as a partition keeps them."""
+def packed(options: Mapping[str, object]) -> dict[str, object]:
+    """The options of a walk, as the core takes them, for another process: a root is a handle, which no other has."""
     walk = {name: value for name, value in options.items() if name not in {"cancel", "source_is_list"}}
     root = walk.get("within")
     if isinstance(root, _core.Root):
         walk["within"] = (root.path, root.denied, root.allowed)
+    return walk
+
+
+def unpacked(options: Mapping[str, object]) -> dict[str, object]:
+    """What `packed` made, as the core takes it."""
+    walk = dict(options)
+    if "within" in walk:
+        path, denied, allowed = cast("_Root", walk["within"])
+        walk["within"] = _core.Root(path, denied=denied, allowed=allowed)
     return walk
 
 

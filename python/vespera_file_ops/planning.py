@@ -13,7 +13,7 @@ from . import options as opt
 from .errors import ArgumentError
 from .forks import ensure_not_forked
 from .options import checked, documented
-from .partition import Partition, walk_options
+from .partition import Partition, packed
 from .request import ScanRequest
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .options import PlanOptions
     from .paths import PathArgument
 
-__all__ = ["FILE_COST", "cut", "plan"]
+__all__ = ["FILE_COST", "cost_of", "cut", "plan"]
 
 FILE_COST = 16 << 10
 """To find, open and close a file takes about as long as to read so many bytes of it."""
@@ -72,8 +72,13 @@ def plan(
     if len(request.sources) != 1 or request.options["source_is_list"]:
         raise ArgumentError("source: a plan is of one folder, file or glob; make one plan for each")
     ((path, is_glob),) = request.sources
-    whole = Partition(path, is_glob, os.getcwdb(), walk_options(request.options), None, None, files=0, size=0)
+    whole = Partition(path, is_glob, os.getcwdb(), packed(request.options), None, None, files=0, size=0)
     return cut(whole, _entries(request), target_bytes)
+
+
+def cost_of(part: Partition) -> int:
+    """What a partition costs, in the bytes that `target_bytes` counts."""
+    return part.size + part.files * FILE_COST
 
 
 def _entries(request: ScanRequest) -> Iterator[pl.DataFrame]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import vespera_file_ops as vfo
-from vespera_file_ops import rag
+from vespera_file_ops import distributed, rag
 from vespera_file_ops.rag import Index
 
 FUNCTIONS = [name for name in vfo.__all__ if inspect.isfunction(getattr(vfo, name))]
@@ -52,6 +52,21 @@ def test_every_chart_has_an_example_that_runs(name: str, demo: Path) -> None:
     assert "Raises:" in text
     for parameter in inspect.signature(function).parameters:
         assert f"\n    {parameter}: " in text, f"{name} does not document {parameter}"
+
+
+@pytest.mark.parametrize("name", distributed.__all__)
+def test_every_distributed_scan_has_an_example_that_runs(name: str, demo: Path) -> None:
+    function = getattr(distributed, name)
+    text = inspect.getdoc(function) or ""
+    result = run_examples(text, name)
+    assert (result.attempted > 0, result.failed) == (True, 0)
+    for parameter in inspect.signature(function).parameters:
+        assert f"\n    {parameter}: " in text or f"\n    {parameter} (" in text, f"{name} does not document {parameter}"
+
+
+def test_the_distributed_scans_have_an_example_that_runs(demo: Path) -> None:
+    result = run_examples(inspect.getdoc(distributed) or "", "vespera_file_ops.distributed")
+    assert (result.attempted > 0, result.failed) == (True, 0)
 
 
 def test_the_charts_have_an_example_that_runs(demo: Path) -> None:

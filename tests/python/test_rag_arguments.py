@@ -30,6 +30,7 @@ BAD: dict[str, list[Any]] = {
     "max_removed": [-1, 1.5, "3", True, float("nan"), None],
     "dry_run": ["no", 0],
     "rebuild": ["no", 0],
+    "engine": ["ray", "", None, 3],
     "wait": [-1, "3", True, float("nan"), None],
     "progress": [],
     "content": [3, ["line"], object()],

@@ -13,7 +13,7 @@ from mcp import Client
 
 import vespera_file_ops as vfo
 from test_house import HAZARDS
-from vespera_file_ops import rag, tables
+from vespera_file_ops import distributed, rag, tables
 from vespera_file_ops.cli_arguments import _parser
 
 from mcp_tools import server_of, with_client
@@ -94,6 +94,7 @@ def test_every_public_name_has_its_place_in_the_reference(site: Path) -> None:
     names |= {f"vespera_file_ops.expr.{name}" for name in vfo.expr.__all__}
     names |= {f"vespera_file_ops.plot.{name}" for name in vfo.plot.__all__}
     names |= {f"vespera_file_ops.rag.{name}" for name in rag.__all__}
+    names |= {f"vespera_file_ops.distributed.{name}" for name in distributed.__all__}
     assert names <= anchors, names - anchors
 
 

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from daft.io.source import DataSource, DataSourceTask
-from daft.recordbatch import RecordBatch
-from daft.schema import Schema
 
 from ..errors import VfoError
 from ..frames import frames_of, schema_of
-from ..planning import plan
+from ..planning import cost_of, plan
 from ..request import ScanRequest
+from .batches import daft_schema, record_batch
 from .filters import polars_filter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from daft.io.pushdowns import Pushdowns
+    from daft.recordbatch import RecordBatch
+    from daft.schema import Schema
 
     from ..options import PlanOptions
     from ..partition import Partition
@@ -60,10 +61,10 @@ class TreeSource(DataSource):
     @property
     def schema(self) -> Schema:
         """The columns of the table."""
-        return _daft_schema(self.columns)
+        return daft_schema(self.columns)
 
     async def get_tasks(self, pushdowns: Pushdowns) -> AsyncIterator[PartitionTask]:
-        """One task for each part of the plan, as the tree is walked."""
+        """One task for each part of the plan, the heaviest first: one that began last would keep all others waiting."""
         needed = set(self.columns) if pushdowns.columns is None else set(pushdowns.columns)
         # Daft filters once more, by these columns.
         needed |= pushdowns.filter_required_column_names()
@@ -72,7 +73,8 @@ class TreeSource(DataSource):
         # With a filter that is not wholly here, rows that Daft drops would use up some of the limit.
         limit = pushdowns.limit if pushdowns.filters is None else None
         parts = plan(self.source, target_bytes=self.target_bytes, **self.walk)
-        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+        # Daft asks for every task before it runs the first one.
+        for part in await asyncio.to_thread(sorted, parts, key=cost_of, reverse=True):
             yield PartitionTask(self.table, part, self.options, schema, predicate, limit)
 
 
@@ -107,7 +109,7 @@ class PartitionTask(DataSourceTask):
     @property
     def schema(self) -> Schema:
         """The columns that are asked for."""
-        return _daft_schema(self.columns)
+        return daft_schema(self.columns)
 
     async def read(self) -> AsyncIterator[RecordBatch]:
         """The rows of the part, batch by batch; between two of them other tasks have their turn."""
@@ -128,19 +130,8 @@ class PartitionTask(DataSourceTask):
         for frame in frames_of(request, list(self.columns), self.predicate):
             rows = frame if left is None else frame.head(left)
             if rows.height:
-                table = _plain(rows).to_arrow(compat_level=pl.CompatLevel.oldest())
-                yield RecordBatch.from_arrow_record_batches(table.to_batches(), table.schema)
+                yield record_batch(rows)
             if left is not None:
                 left -= rows.height
                 if not left:
                     return
-
-
-def _plain(frame: pl.DataFrame) -> pl.DataFrame:
-    """Words as text: Daft makes Python objects of Arrow's dictionaries."""
-    return frame.with_columns(pl.selectors.enum().cast(pl.String))
-
-
-def _daft_schema(columns: pl.Schema) -> Schema:
-    empty = _plain(pl.DataFrame(schema=columns)).to_arrow(compat_level=pl.CompatLevel.oldest())
-    return Schema.from_pyarrow_schema(empty.schema)

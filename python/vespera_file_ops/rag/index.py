@@ -17,6 +17,7 @@ from ..request import ScanRequest
 from .arguments import WALK, chunk_options, ensure_file, ensure_flag, ensure_number, limits_of, walk_options
 from .chunking import ChunkOptions
 from .embedder import as_embedder
+from .engines import Engine, EngineName, engine_of
 from .manifest import known_sources
 from .places import Place, Source, place_of
 from .queue import Item
@@ -70,6 +71,7 @@ class Index:
         dry_run: bool = False,
         rebuild: bool = False,
         wait: float = 30.0,
+        engine: EngineName = "local",
         progress: bool = False,
         **options: Unpack[DiffOptions],
     ) -> pl.DataFrame:
@@ -88,6 +90,8 @@ class Index:
             dry_run: Only say what would be done.
             rebuild: Start over: every source of the index is forgotten first. The others have to be synced again.
             wait: How many seconds to wait while another process writes to the index.
+            engine: "local", or "daft": the files are cut and the texts embedded on Daft's workers, which see the source
+                at the same path; this process compares the tree and writes the index, which no worker has to see.
             progress: Show progress bars (tqdm).
             {options}
 
@@ -111,7 +115,7 @@ class Index:
             IndexBusyError: Another process wrote to the index for all of `wait`.
             IndexMismatchError: The index was built with another embedder, other chunks, or by a newer version.
             IndexDamagedError: A part of the index is missing or broken.
-            MissingExtraError: LanceDB is not installed.
+            MissingExtraError: LanceDB is not installed, or Daft for `engine="daft"`.
             ArgumentError, TypeError: An argument cannot be used; the message names it.
 
         Warns:
@@ -132,20 +136,23 @@ class Index:
         cut = chunk_options(chunk_size, overlap, tokenizer, extractors, encoding)
         ensure_flag("rebuild", rebuild)
         ensure_number("wait", wait)
+        workers = engine_of(engine, self.embedder)
         ScanRequest("files", place.walked, dict(walk))
         if dry_run:
-            return self._dry_run(place, walk, cut, limits)
+            return self._dry_run(place, walk, cut, limits, workers)
         with self._store.writing(wait):
             ready = self._store.prepare(cut, rebuild=rebuild)
             self._store.drain()
-            return Sync(self._store, place, walk, ready, limits)()
+            return Sync(self._store, place, walk, ready, limits, workers)()
 
-    def _dry_run(self, place: Source, walk: dict[str, object], cut: ChunkOptions, limits: Limits) -> pl.DataFrame:
+    def _dry_run(
+        self, place: Source, walk: dict[str, object], cut: ChunkOptions, limits: Limits, workers: Engine
+    ) -> pl.DataFrame:
         settings = load_settings(self.uri)
         if settings is not None:
             settings.ensure_same_embedder(self.embedder, self.uri)
             cut = settings.with_options(cut, self.uri)
-        return Sync(self._store, place, walk, cut, limits)()
+        return Sync(self._store, place, walk, cut, limits, workers)()
 
     def add(self, path: PathArgument, content: str | bytes | None = None, *, at_once: bool = True) -> str:
         """Index one file at once, or a content under a path: the hook for a server that has just read it.

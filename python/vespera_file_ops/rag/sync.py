@@ -16,6 +16,7 @@ from ..differences import compare, component_order, keyed
 from ..errors import FileSystemError, RemovalRefusedError
 from ..forks import ensure_not_forked
 from .chunking import ChunkOptions, same_chunks
+from .engines import Engine
 from .manifest import FILES, Doubt, Manifest
 from .places import Source
 from .rows import quoted
@@ -60,10 +61,17 @@ class Sync:
         walk: The options of the walk, as `diff_trees` takes them.
         options: How files are cut.
         limits: How far it may go.
+        engine: Who cuts the files and embeds the texts.
     """
 
     def __init__(
-        self, store: Store, source: Source, walk: dict[str, object], options: ChunkOptions, limits: Limits
+        self,
+        store: Store,
+        source: Source,
+        walk: dict[str, object],
+        options: ChunkOptions,
+        limits: Limits,
+        engine: Engine,
     ) -> None:
         ensure_not_forked()
         self.store = store
@@ -71,6 +79,7 @@ class Sync:
         self.walk = walk
         self.options = options
         self.limits = limits
+        self.engine = engine
         self.run = {name: walk[name] for name in ("within", "threads", "cancel") if walk.get(name) is not None}
         self.manifest = Manifest(store.folder, source.id)
         self.report = {name: _Line() for name in STATUSES}
@@ -245,11 +254,14 @@ class Sync:
         return pl.concat(again)
 
     def _write(self, status: str, files: pl.DataFrame) -> None:
-        for batch in _batches(files):
-            begun = time.monotonic()
+        batches = list(_batches(files))
+        walked = [self._as_walked(batch) for batch in batches]
+        begun = time.monotonic()
+        for cut in self.engine.cut(walked, self.options, self.run):
+            batch = batches[cut.position]
             self._doubt(batch)
             written = self.store.write(
-                self.source.id, self.source.root, self._as_walked(batch), self.options, self.run,
+                self.source.id, self.source.root, walked[cut.position], cut, self.engine,
                 progress=self.limits.progress,
             )  # fmt: skip
             batch = batch.drop("blake3", "error").join(written.files, on="key", how="left", maintain_order="left")
@@ -267,6 +279,7 @@ class Sync:
             self.report["unknown"].add(failed["relative_path"], errors=failed["error"])
             self.failed |= set(failed["key"])
             self._end_batch()
+            begun = time.monotonic()
 
     def _as_walked(self, files: pl.DataFrame) -> pl.DataFrame:
         """The files under the paths that the walk gave them, which the chunker takes."""

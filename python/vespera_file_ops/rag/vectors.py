@@ -13,13 +13,12 @@ from typing import Any
 import polars as pl
 
 from ..progress import ProgressBar
-from .embedder import Embedder, embedded
+from .embedder import Embedder
+from .engines import Engine
 from .rows import as_arrow, connected, lance_errors, optimize, quoted
 
 __all__ = ["VectorCache"]
 
-# So many texts are embedded, and stored, at once: what a kill can cost.
-_BATCH = 256
 _LOOKUP = 2_000
 _SPARE = 10_000
 
@@ -45,11 +44,12 @@ class VectorCache:
         shutil.rmtree(os.path.join(self.folder, f"{self.name}.lance"), ignore_errors=True)
         self._table = None
 
-    def fill(self, texts: pl.DataFrame, *, progress: bool = False) -> tuple[pl.DataFrame, int]:
+    def fill(self, texts: pl.DataFrame, engine: Engine, *, progress: bool = False) -> tuple[pl.DataFrame, int]:
         """The vectors of these texts, and how many of them had to be embedded.
 
         Arguments:
             texts: Columns `text_blake3` and `text`.
+            engine: Who embeds them.
             progress: Show a bar.
         """
         wanted = texts.select("text_blake3", "text").unique("text_blake3", keep="first", maintain_order=True)
@@ -58,14 +58,13 @@ class VectorCache:
         parts = [found]
         if missing.height:
             with ProgressBar("embed", enabled=progress, total=missing.height, unit="texts") as bar:
-                for at in range(0, missing.height, _BATCH):
-                    batch = missing.slice(at, _BATCH)
-                    vectors = embedded(self.embedder, batch["text"].to_list())
-                    made = batch.select("text_blake3").with_columns(vectors.alias("vector"))
+                done = 0
+                for made in engine.embed(self.embedder, missing):
                     with lance_errors(self.folder):
                         self._open().add(as_arrow(made))
                     parts.append(made)
-                    bar.update({"files": at + batch.height})
+                    done += made.height
+                    bar.update({"files": done})
         return pl.concat(parts), missing.height
 
     def tidy(self, live: pl.Series) -> None:
