@@ -110,9 +110,9 @@ def test_a_kill_costs_no_embedding_that_was_made(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
             return super().embed(texts)  # type: ignore[arg-type]
 
-    from vespera_file_ops.rag import vectors
+    from vespera_file_ops.rag import engines
 
-    before, vectors._BATCH = vectors._BATCH, 5
+    before, engines._TEXTS = engines._TEXTS, 5
     try:
         with pytest.raises(KeyboardInterrupt):
             Index(place, embedder=Dying()).sync(source)
@@ -120,7 +120,7 @@ def test_a_kill_costs_no_embedding_that_was_made(tmp_path: Path) -> None:
         index = Index(place, embedder=embedder)
         index.sync(source)
     finally:
-        vectors._BATCH = before
+        engines._TEXTS = before
     assert len(embedder.texts) == 15
     assert index.verify().is_empty()
 

@@ -193,14 +193,14 @@ def test_a_dry_run_changes_nothing(tmp_path: Path, source: Path) -> None:
 def test_a_file_that_cannot_be_read_keeps_its_rows(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vespera_file_ops.rag import store
+    from vespera_file_ops.rag import engines
 
     index = Index(tmp_path / "index")
     index.sync(source)
     before = held(index)
     (source / "src" / "util.py").write_text("changed\n")
     (source / "src" / "new.py").write_text("new\n")
-    real = store.chunked
+    real = engines.chunked
 
     def failing(files: pl.DataFrame, *rest: object) -> object:
         chunks, ledger = real(files, *rest)  # type: ignore[arg-type]
@@ -209,13 +209,13 @@ def test_a_file_that_cannot_be_read_keeps_its_rows(
             is_known=~bad & pl.col("is_known"), error=pl.when(bad).then(pl.lit("changed")).otherwise("error")
         )
 
-    monkeypatch.setattr(store, "chunked", failing)
+    monkeypatch.setattr(engines, "chunked", failing)
     report = index.sync(source)
     unknown = report.filter(status="unknown")
     assert unknown["paths"].item().to_list() == ["src/new.py", "src/util.py"]
     assert unknown["errors"].item().to_list() == ["changed", "changed"]
     assert held(index).equals(before)
-    monkeypatch.setattr(store, "chunked", real)
+    monkeypatch.setattr(engines, "chunked", real)
     report = index.sync(source)
     assert counts(report)["added"] == 1
     assert index.verify().is_empty()
