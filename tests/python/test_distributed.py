@@ -14,6 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import vespera_file_ops as vfo
+from hazard_child import run_child
 from ray_child import on_ray
 from vespera_file_ops import distributed
 from vespera_file_ops.distributed.filters import polars_filter
@@ -280,6 +281,40 @@ def test_extractors_go_to_the_workers(tmp_path: Path) -> None:
     make_tree(tmp_path, {"a.upper": b"text", "b.txt": b"other"})
     chunks = distributed.scan_chunks(str(tmp_path), extractors={".upper": lambda raw: raw.decode().upper()})
     assert sorted(chunks.to_pydict()["text"]) == ["TEXT", "other"]
+
+
+def test_ctrl_c_ends_the_planning_too(mixed_tree: Path) -> None:
+    kind, seconds, was_told = run_child(
+        """
+        import signal
+        from vespera_file_ops import distributed
+        from vespera_file_ops.distributed import source
+
+        told = threading.Event()
+        def endless(*arguments, cancel, **options):
+            while not cancel.cancelled:
+                time.sleep(0.01)
+            told.set()
+            raise vfo.CancelledError("planning: cancelled")
+            yield
+
+        hits = distributed.scan_hits("TODO", argument)
+        source.plan = endless
+        def interrupt():
+            time.sleep(0.5)
+            answers.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+        answers = []
+        threading.Thread(target=interrupt).start()
+        try:
+            hits.collect()
+        except BaseException as error:
+            answer([type(error).__name__, time.monotonic() - answers[0], told.wait(5)])
+        """,
+        str(mixed_tree),
+    )
+    assert (kind, was_told) == ("KeyboardInterrupt", True)
+    assert seconds < 2
 
 
 def test_without_daft_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, demo: Path) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from daft.io.source import DataSource, DataSourceTask
 
-from ..errors import VfoError
+from .. import interrupts
+from .._core import CancelToken
+from ..errors import CancelledError, VfoError
 from ..frames import frames_of, schema_of
 from ..planning import cost_of, plan
 from ..request import ScanRequest
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from ..paths import PathArgument
 
 __all__ = ["TreeSource"]
+
+# How long Ctrl-C can go unheard.
+_LOOK_SECONDS = 0.05
 
 
 class TreeSource(DataSource):
@@ -49,6 +54,7 @@ class TreeSource(DataSource):
         self.target_bytes = target_bytes
         self.walk = walk
         self.options = options
+        interrupts.listen(everywhere=True)
         # What cannot be used is refused here and now, and not on a worker.
         plan(source, target_bytes=target_bytes, **walk)
         self.columns = schema_of(ScanRequest(table, source, {**options, **walk}), table)
@@ -72,10 +78,24 @@ class TreeSource(DataSource):
         predicate = polars_filter(pushdowns.filters, self.columns)
         # With a filter that is not wholly here, rows that Daft drops would use up some of the limit.
         limit = pushdowns.limit if pushdowns.filters is None else None
-        parts = plan(self.source, target_bytes=self.target_bytes, **self.walk)
         # Daft asks for every task before it runs the first one.
-        for part in await asyncio.to_thread(sorted, parts, key=cost_of, reverse=True):
+        for part in sorted(await self._planned(), key=cost_of, reverse=True):
             yield PartitionTask(self.table, part, self.options, schema, predicate, limit)
+
+    async def _planned(self) -> list[Partition]:
+        """The plan, unless Ctrl-C is pressed, which Daft does not hear while it waits for the tasks."""
+        token = CancelToken()
+        walk: PlanOptions = {**self.walk, "cancel": token}
+        parts = plan(self.source, target_bytes=self.target_bytes, **walk)
+        interrupted = interrupts.watcher(everywhere=True)
+        planning = asyncio.ensure_future(asyncio.to_thread(list, parts))
+        try:
+            while not (await asyncio.wait({planning}, timeout=_LOOK_SECONDS))[0]:
+                if interrupted():
+                    token.cancel()
+            return planning.result()
+        finally:
+            token.cancel()
 
 
 class PartitionTask(DataSourceTask):
@@ -114,9 +134,13 @@ class PartitionTask(DataSourceTask):
     async def read(self) -> AsyncIterator[RecordBatch]:
         """The rows of the part, batch by batch; between two of them other tasks have their turn."""
         batches = self._batches()
+        # Daft forgets its tasks at Ctrl-C, and does not stop them.
+        interrupted = interrupts.watcher(everywhere=True)
         try:
             # Daft drives every task of a process in one thread, which a scan that waits would hold up.
             while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                if interrupted():
+                    raise CancelledError("scan: interrupted")
                 yield batch
         except VfoError as error:
             text = (
