@@ -53,17 +53,23 @@ class Partition:
     size: int
     version: str = _core.__version__
 
-    def __getstate__(self) -> dict[str, object]:
-        return self.__dict__
+    def ensure_same_version(self) -> None:
+        """Refuse what another version of this package has planned: nothing of it can be relied on.
 
-    def __setstate__(self, state: dict[str, object]) -> None:
-        # First of all, because of another version nothing else can be relied on.
-        ensure_version(state.get("version"))
-        self.__dict__.update(state)
+        Raises:
+            ArgumentError: It is another version.
+        """
+        if self.version != _core.__version__:
+            here = f"{platform.node() or 'this machine'} (process {os.getpid()})"
+            raise ArgumentError(
+                f"source: planned by vespera_file_ops {self.version}, but {here} has {_core.__version__}; "
+                "install the same version everywhere, and plan anew"
+            )
 
     @property
     def sources(self) -> list[tuple[bytes, bool]]:
         """The one source, as the core takes it."""
+        self.ensure_same_version()
         return [(self.source, self.is_glob)]
 
     def scan_options(self, options: Mapping[str, object]) -> dict[str, object]:
@@ -92,17 +98,3 @@ def unpacked(options: Mapping[str, object]) -> dict[str, object]:
         path, denied, allowed = cast("_Root", walk["within"])
         walk["within"] = _core.Root(path, denied=denied, allowed=allowed)
     return walk
-
-
-def ensure_version(version: object) -> None:
-    """Refuse what another version of this package has planned.
-
-    Raises:
-        ArgumentError: It is another version.
-    """
-    if version != _core.__version__:
-        here = f"{platform.node() or 'this machine'} (process {os.getpid()})"
-        raise ArgumentError(
-            f"source: planned by vespera_file_ops {version}, but {here} has {_core.__version__}; "
-            "install the same version everywhere, and plan anew"
-        )

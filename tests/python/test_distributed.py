@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,21 @@ def test_a_ray_cluster_gives_what_the_local_scan_gives_also_with_a_worker_killed
         compare("chunks", extractors={".py": text_of})
         killer.join()
         compare("chunks")
+
+        from dataclasses import replace
+        from vespera_file_ops.distributed import source
+
+        def failure(change):
+            hits = distributed.scan_hits("TODO", argument["root"])
+            parts = [change(part) for part in vfo.plan(argument["root"])]
+            source.plan = lambda *_, **__: iter(parts)
+            try:
+                answer(["found", hits.count_rows()])
+            except Exception as error:
+                answer(["failed", str(error)])
+
+        failure(lambda part: replace(part, source=b"/mnt/store"))
+        failure(lambda part: replace(part, version="9.9.9"))
         """,
         {"root": str(root), "begun": str(begun)},
     )
@@ -115,6 +131,13 @@ def test_a_ray_cluster_gives_what_the_local_scan_gives_also_with_a_worker_killed
     assert answers[4][:2] == ["chunks", True]
     assert answers[4][3] is True
     assert answers[5] == ["chunks", True, chunks, True]
+    # What a worker refuses is what the caller is told.
+    assert [kind for kind, _ in answers[6:]] == ["failed", "failed"]
+    assert re.search(
+        r"no such file or directory \(/mnt/store\) \(on \S+; every machine needs the same", answers[6][1]
+    )
+    assert "planned by vespera_file_ops 9.9.9, but" in answers[7][1]
+    assert "PanicException" not in answers[7][1]
 
 
 def test_what_the_query_uses_is_handed_to_the_scan(mixed_tree: Path) -> None:
@@ -239,7 +262,7 @@ def test_a_worker_without_the_files_and_another_version_are_clear_errors(tmp_pat
         root.mkdir(exist_ok=True)
     other = pickle.dumps(tasks[0]).replace(vfo.__version__.encode(), b"9" + vfo.__version__.encode()[1:])
     with pytest.raises(vfo.ArgumentError, match=r"planned by vespera_file_ops 9.*install the same version everywhere"):
-        pickle.loads(other)
+        read(pickle.loads(other))
 
 
 def test_an_error_of_a_worker_reaches_the_query(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def test_another_version_is_refused(demo: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(
         vfo.ArgumentError, match=r"planned by vespera_file_ops 9\S+, but .* has .*install the same vers"
     ):
-        pickle.loads(saved)
+        vfo.scan_files(pickle.loads(saved))
 
 
 def test_what_a_plan_and_a_part_do_not_take_is_refused(demo: Path) -> None:

@@ -11,7 +11,7 @@ from daft.io.source import DataSource, DataSourceTask
 
 from .. import interrupts
 from .._core import CancelToken
-from ..errors import CancelledError, VfoError
+from ..errors import CancelledError, PathNotFoundError, VfoError
 from ..frames import frames_of, schema_of
 from ..planning import cost_of, plan
 from ..request import ScanRequest
@@ -143,12 +143,13 @@ class PartitionTask(DataSourceTask):
                     raise CancelledError("scan: interrupted")
                 yield batch
         except VfoError as error:
-            text = (
-                f"{error.message} (on {platform.node() or 'a worker'}: every machine needs the same files at one path)"
-            )
-            raise type(error)(text, path=error.path, errno=error.errno) from error
+            where = f"on {platform.node() or 'a worker'}"
+            if isinstance(error, PathNotFoundError):
+                where += "; every machine needs the same files at the same path"
+            raise type(error)(f"{error.message} ({where})", path=error.path, errno=error.errno) from error
 
     def _batches(self) -> Iterator[RecordBatch]:
+        self.part.ensure_same_version()
         request = ScanRequest(self.table, self.part, self.options)
         left = self.limit
         for frame in frames_of(request, list(self.columns), self.predicate):
