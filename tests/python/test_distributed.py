@@ -133,9 +133,7 @@ def test_a_ray_cluster_gives_what_the_local_scan_gives_also_with_a_worker_killed
     assert answers[5] == ["chunks", True, chunks, True]
     # What a worker refuses is what the caller is told.
     assert [kind for kind, _ in answers[6:]] == ["failed", "failed"]
-    assert re.search(
-        r"no such file or directory \(/mnt/store\) \(on \S+; every machine needs the same", answers[6][1]
-    )
+    assert re.search(r"no such file or directory \(/mnt/store\) \(on \S+; every machine needs the same", answers[6][1])
     assert "planned by vespera_file_ops 9.9.9, but" in answers[7][1]
     assert "PanicException" not in answers[7][1]
 
