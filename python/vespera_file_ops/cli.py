@@ -35,6 +35,7 @@ _BOX_SECONDS = 0.1
 _INTERRUPTED = 130
 
 _BY_EXTENSION = {
+    ".txt": "table",
     ".csv": "csv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
@@ -90,8 +91,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         "index": _index,
         "serve": _serve,
     }
-    status = commands[given.command](given)
-    return 2 if given.command != "read" and _any_missing(given) else status
+    return commands[given.command](given)
+
+
+def _status(given: argparse.Namespace, rows: int) -> int:
+    """The exit status behind a table of so many rows, in which what is missing may have been overlooked."""
+    return 2 if _any_missing(given) else 0 if rows else 1
 
 
 def _any_missing(given: argparse.Namespace) -> bool:
@@ -176,7 +181,7 @@ def _info(given: argparse.Namespace) -> int:
             out.flush()
 
         _drain(request, None, write)
-    return 0 if rows else 1
+    return _status(given, rows)
 
 
 def _hash(given: argparse.Namespace) -> int:
@@ -213,7 +218,7 @@ def _hash(given: argparse.Namespace) -> int:
 def _read(given: argparse.Namespace) -> int:
     paths = [encode_path("path", path) for path in given.source]
     within = encode_within(given.within)
-    if not _plain(given) or given.columns:
+    if _is_of_lines(given):
         return _export_lines(given)
     empty = True
     with _output_bytes(given) as out:
@@ -230,6 +235,12 @@ def _read(given: argparse.Namespace) -> int:
                 out.write(text.encode())
         out.flush()
     return 1 if empty else 0
+
+
+def _is_of_lines(given: argparse.Namespace) -> bool:
+    """Whether a table of lines is wanted; without one the content itself is, in a file of any name."""
+    form = given.format or _BY_EXTENSION.get(_extension(given.output), "table")
+    return form != "table" or given.sql is not None or bool(given.columns)
 
 
 def _index(given: argparse.Namespace) -> int:
@@ -261,7 +272,7 @@ def _export_lines(given: argparse.Namespace) -> int:
         frame = pl.SQLContext({"lines": frame}, eager=False).execute(given.sql)
     elif given.columns:
         frame = frame.select(_columns(given))
-    return _write_frame(given, frame, write)
+    return 0 if _write_frame(given, frame, write) else 1
 
 
 def _show(given: argparse.Namespace, request: ScanRequest, shown: Sequence[str], needed: Sequence[str]) -> int:
@@ -272,7 +283,7 @@ def _show(given: argparse.Namespace, request: ScanRequest, shown: Sequence[str],
         summary = _drain(request, list(dict.fromkeys(needed)), table.add, table.tick)
         table.finish()
     _report(given, request, summary)
-    return 0 if table.rows else 1
+    return _status(given, table.rows)
 
 
 def _drain(
@@ -318,7 +329,7 @@ def _export(
         frame = query(requests, given.sql, summaries.append)
     else:
         frame = scanned(requests[0], columns or _columns(given) or None, where, summaries.append)
-    status = _write_frame(given, frame, write)
+    rows = _write_frame(given, frame, write)
     # A query may have stopped early, or searched in several passes; the ledger is that of one whole pass.
     if requests[0].table == "hits" and given.ledger:
         _report(given, requests[0], _drain(requests[1], ["path", "status"], lambda _: None))
@@ -327,25 +338,26 @@ def _export(
     elif summaries:
         # A query that stops early (LIMIT) has no summary: it asked for no more.
         _report(given, requests[0], summaries[-1])
-    return status
+    return _status(given, rows)
 
 
 def _write_frame(
     given: argparse.Namespace, frame: pl.LazyFrame, write: Callable[[pl.LazyFrame, str, IO[bytes]], int]
 ) -> int:
+    """Write a frame as it is wanted; returns its number of rows."""
     form = _format(given)
     if form != "table":
         if form in {"parquet", "arrow"} and given.output is None and sys.stdout.isatty():
             raise ArgumentError(f"format: {form} is not for a terminal; use --output")
         with _output_bytes(given) as binary:
-            return 0 if write(frame, form, binary) else 1
+            return write(frame, form, binary)
     collected = frame.collect()
     with _output(given) as out:
         terminal = given.output is None and sys.stdout.isatty()
         table = TextTable(collected.columns, out, terminal=terminal, colour=_coloured(given, terminal=terminal))
         table.add(collected.to_dict(as_series=False))
         table.finish()
-    return 0 if collected.height else 1
+    return collected.height
 
 
 def _report(given: argparse.Namespace, request: ScanRequest, summary: Summary) -> None:
@@ -377,7 +389,15 @@ def _columns(given: argparse.Namespace) -> list[str]:
 def _format(given: argparse.Namespace) -> str:
     if given.format is not None:
         return cast("str", given.format)
-    return _BY_EXTENSION.get(os.path.splitext(given.output or "")[1].lower(), "table")
+    extension = _extension(given.output)
+    if extension and extension not in _BY_EXTENSION:
+        known = ", ".join(_BY_EXTENSION)
+        raise ArgumentError(f"output: {given.output} says no format; use one of {known}, or say which with --format")
+    return _BY_EXTENSION.get(extension, "table")
+
+
+def _extension(output: str | None) -> str:
+    return os.path.splitext(output or "")[1].lower()
 
 
 def _plain(given: argparse.Namespace) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import _core
+from .cli_parser import SIZE_UNITS, Parser, size
 from .paths import encode_path, encode_within
 
 __all__ = ["FORMATS", "chunk_options", "parse", "search_options", "walk_options"]
@@ -32,7 +33,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         from .cli_completion import answer
 
         answer(parser)
-    return parser.parse_args(arguments)
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        given.parser.refuse(unknown)
+    return given
 
 
 class _Completion(argparse.Action):
@@ -102,8 +106,8 @@ def chunk_options(given: argparse.Namespace) -> dict[str, object]:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="vfo",
         description="A file tree is a data frame: search, list, describe, hash and chunk files, as tables.",
         epilog="Exit status: 0 with rows, 1 without, 2 on an error.",
@@ -154,6 +158,8 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("index", help="a retrieval index of folders, kept true at the price of what changed")
     )
     _add_serve(commands.add_parser("serve", help="a Model Context Protocol server for agents"))
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser
 
 
@@ -165,7 +171,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow", action="append", default=[], metavar="GLOB", help="give names that are denied, such as .env"
     )
-    parser.add_argument("--max-bytes", type=int, default=20_000, help="text in one answer (20000)")
+    parser.add_argument(
+        "--max-bytes", type=size, default=20_000, metavar="SIZE", help=f"text in one answer (20000; {SIZE_UNITS})"
+    )
     parser.add_argument("--time-limit", type=float, default=20.0, help="seconds for one call (20)")
     parser.add_argument(
         "--index", metavar="URI", help="search this retrieval index too; what is read becomes part of it"
@@ -208,7 +216,7 @@ def _add_index(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--embedder", choices=("none", "minilm"), default="none", help="what makes vectors (none)")
         action.add_argument("--json", action="store_true", help="the report as JSON")
         action.add_argument("--color", choices=("auto", "always", "never"), default="auto")
-        action.set_defaults(output=None)
+        action.set_defaults(output=None, parser=action)
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
@@ -227,7 +235,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     flag(None, "--captures", "add the pattern's groups")
     value("-m", "--max-hits-per-file", int, "the first so many hits of each file")
     value(None, "--max-hits", int, "the first so many hits")
-    value(None, "--max-line-bytes", int, "cut longer lines around their match")
+    value(None, "--max-line-bytes", size, f"cut longer lines around their match ({SIZE_UNITS})")
     value(None, "--strategy", str, "how content is read: auto, buffered, mmap or stream")
     flag(None, "--ledger", "say on stderr what was found and searched")
 
@@ -258,7 +266,7 @@ def _add_walk(parser: argparse.ArgumentParser) -> None:
     flag(None, "--no-require-git", "read .gitignore files outside a repository too")
     flag("-L", "--follow-symlinks", "enter symlinked folders")
     value("-d", "--max-depth", int, "how many levels below the source")
-    value(None, "--max-file-size", int, "leave out larger files (bytes)")
+    value(None, "--max-file-size", size, f"leave out larger files ({SIZE_UNITS})")
     flag(None, "--one-file-system", "stay on the source's file system")
     flag(None, "--absolute-paths", "give paths from the root")
     value(None, "--within", str, _WITHIN)
@@ -270,7 +278,9 @@ def _add_walk(parser: argparse.ArgumentParser) -> None:
 def _add_output(parser: argparse.ArgumentParser, tables: str) -> None:
     group = parser.add_argument_group("the output")
     group.add_argument("-f", "--format", choices=FORMATS, help="default: by --output's extension, else table")
-    group.add_argument("-o", "--output", metavar="FILE", help="write there instead of to the standard output")
+    group.add_argument(
+        "-o", "--output", metavar="FILE", help="write there instead of to the standard output; .csv, .parquet and so on"
+    )
     group.add_argument("--columns", metavar="NAMES", help="these columns, separated by commas")
     group.add_argument("--sql", metavar="QUERY", help=f"a query over the tables: {tables}")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
@@ -280,7 +290,8 @@ def _adders(group: argparse._ArgumentGroup):  # type: ignore[no-untyped-def]  # 
     def flag(short: str | None, name: str, text: str) -> None:
         group.add_argument(*([short] if short else []), name, action="store_true", help=text)
 
-    def value(short: str | None, name: str, kind: type, text: str) -> None:
-        group.add_argument(*([short] if short else []), name, type=kind, help=text)
+    def value(short: str | None, name: str, kind: Callable[[str], object], text: str) -> None:
+        metavar = "SIZE" if kind is size else None
+        group.add_argument(*([short] if short else []), name, type=kind, metavar=metavar, help=text)
 
     return flag, value

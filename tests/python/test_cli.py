@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from vespera_file_ops.cli_arguments import FORMATS
+from vespera_file_ops.cli_arguments import FORMATS, parse
 from vespera_file_ops.cli_table import TextTable, visible
 
 from conftest import make_tree
@@ -52,6 +52,67 @@ def test_exit_status(demo: Path) -> None:
         assert done.returncode == 2, wrong
         assert done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("serch TODO", "did you mean 'search'?"),
+        ("index syn", "did you mean 'sync'?"),
+        ("files --format cvs", "did you mean 'csv'?"),
+        ("files --formt csv", "vfo files: error: unrecognized arguments: --formt; did you mean '--format'?"),
+        (
+            "index status --index x --jsn",
+            "vfo index status: error: unrecognized arguments: --jsn; did you mean '--json'?",
+        ),
+        ("files --max-deph=1", "did you mean '--max-depth'?"),
+    ],
+)
+def test_a_misspelled_word_is_met_with_the_one_meant(arguments: str, said: str, demo: Path) -> None:
+    done = run(*arguments.split())
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]
+
+
+def test_what_resembles_nothing_is_met_with_what_there_is(demo: Path) -> None:
+    last = run("xyzzy").stderr.splitlines()[-1]
+    assert "'xyzzy'" in last
+    assert "search" in last
+    assert "did you mean" not in last
+    assert "did you mean" not in run("files", "--xyzzy").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0), ("5000", 5000), ("5_000", 5000), ("5kB", 5000), ("5kb", 5000), ("5k", 5120), ("5K", 5120),
+        ("5KiB", 5120), ("5kib", 5120), ("7B", 7), ("10MB", 10_000_000), ("10M", 10 << 20), ("1.5G", 3 << 29),
+        ("1.5 GB", 1_500_000_000), (".5k", 512), ("1.0005kB", 1000), ("2T", 2 << 40), ("1PB", 10**15), ("1E", 1 << 60),
+    ],
+)  # fmt: skip
+def test_a_size_has_the_unit_that_is_written(text: str, size: int) -> None:
+    assert parse(["files", "--max-file-size", text]).max_file_size == size
+
+
+@pytest.mark.parametrize("text", ["", "k", "5x", "1.5", "1e3", "five", "5kk", "5 k B", "0x10", "٥"])
+def test_a_size_that_cannot_be_read_is_told_what_can(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["files", "--max-file-size", text])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"got {text!r}" in last
+    for form in ("5000", "5kB", "5k", "5KiB", "1.5G"):
+        assert form in last
+
+
+def test_sizes_with_units_reach_every_option_of_bytes(demo: Path) -> None:
+    (demo / "large.md").write_text("TODO" + " " * 5096)
+    assert "large.md" in run("search", "TODO", "--max-file-size", "5k").stdout
+    assert "large.md" not in run("search", "TODO", "--max-file-size", "5kB").stdout
+    done = run("search", "TODO", "large.md", "--max-line-bytes", "1k", "--format", "ndjson", "--columns", "line")
+    assert len(json.loads(done.stdout)["line"]) == 1024
+    assert parse(["serve", "--root", ".", "--max-bytes", "64k"]).max_bytes == 65536
+    for command in ("search", "files", "serve"):
+        assert "5k" in run(command, "--help").stdout
 
 
 def test_errors_are_as_long_as_they_have_to_be(demo: Path) -> None:

@@ -78,6 +78,43 @@ def test_a_missing_source_among_others_is_named(demo: Path) -> None:
         assert "src" in done.stdout
 
 
+@pytest.mark.parametrize("form", [(), ("-f", "csv"), ("--columns", "path,error")])
+def test_a_missing_source_is_told_once(form: tuple[str, ...], demo: Path) -> None:
+    done = run("hash", "README.md", "gone", *form)
+    assert done.returncode == 2
+    assert "README.md" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert "gone: " in line
+    assert "no such file or" in line
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("files", "src"),
+        ("search", "TODO", "src"),
+        ("hash", "README.md"),
+        ("read", "README.md", "--sql", "select * from lines"),
+    ],
+)
+def test_an_output_of_an_unknown_kind_is_refused(command: tuple[str, ...], demo: Path) -> None:
+    done = run(*command, "-o", "out.xyz")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "out.xyz" in done.stderr
+    for known in (".csv", ".ndjson", ".parquet", ".txt", "--format"):
+        assert known in done.stderr
+    assert not (demo / "out.xyz").exists()
+    for arguments in (("-o", "out.xyz", "--format", "csv"), ("-o", "out.txt"), ("-o", "out"), ("-o", "out.d/out")):
+        (demo / "out.d").mkdir(exist_ok=True)
+        assert run(*command, *arguments).returncode == 0
+    assert (demo / "out.txt").read_text() == (demo / "out").read_text()
+
+
+def test_the_content_of_a_file_goes_to_any_name(demo: Path) -> None:
+    assert run("read", "src/app.py", "-o", "copy.py").returncode == 0
+    assert (demo / "copy.py").read_bytes() == (demo / "src" / "app.py").read_bytes()
+
+
 def test_what_cannot_be_hashed_is_said(demo: Path) -> None:
     os.mkfifo(demo / "pipe")
     done = run("hash", "pipe")
