@@ -40,6 +40,7 @@ RUST_TESTS := $(if $(shell command -v cargo-nextest),cargo nextest run --no-test
 
 demo: build
 	$(BIN)/python notebooks/demo.py
+	@printf '%s\n' '' '# next:' '  source .venv/bin/activate' '  vfo search TODO .' '  vfo --help'
 
 test: test-rust test-python
 
@@ -117,11 +118,13 @@ $(VENV)/built: $(VENV)/base $(RUST_SOURCES) | owner
 	  $(PIP) --no-build-isolation --no-deps --editable .
 	touch $@
 
+# The plugin is a program of its own, which nobody debugs where it is installed: without its symbols it is a fifth of the
+# size. The flag is for the last step alone, so that every dependency stays the one that the other targets compile.
 # Without npm, the tests of the plugin in a real Nushell are skipped, and say so.
 nushell: $(VENV)/plugin $(if $(shell command -v npm),$(VENV)/nu)
 
 $(VENV)/plugin: $(VENV)/base $(RUST_SOURCES) | owner
-	cargo build --release --features nushell --bin nu_plugin_vfo $(CARGO_FLAGS)
+	cargo rustc --release --features nushell --bin nu_plugin_vfo $(CARGO_FLAGS) -- -C strip=symbols
 	cp "$(CARGO_TARGET_DIR)/release/nu_plugin_vfo" $(BIN)/nu_plugin_vfo
 	touch $@
 

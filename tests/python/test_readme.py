@@ -70,6 +70,17 @@ def test_the_python_blocks_run(demo: Path) -> None:
     assert [row["path"] for row in rows] == [row["path"] for row in seen] == ["src/app.py"]
 
 
+def test_the_refactoring_runs_where_nothing_is_found(demo: Path) -> None:
+    import polars as pl
+
+    import vespera_file_ops as vfo
+
+    block = next(text for kind, text in blocks(README) if kind == "python" and "apply_edits(edits)" in text)
+    assert run_python(block, README, {"pl": pl, "vfo": vfo}) == ""
+    (demo / "src" / "found.py").write_text("pattern = 1\n")
+    assert "+motif = 1" in run_python(block, README, {"pl": pl, "vfo": vfo})
+
+
 @pytest.mark.parametrize("page", [page for page in GUIDES if blocks(page)], ids=lambda page: page.stem)
 def test_the_blocks_of_a_guide_run_and_say_what_it_shows(page: Path, demo: Path) -> None:
     names: dict[str, object] = {}
@@ -120,3 +131,14 @@ def test_both_make_commands_are_shown() -> None:
     assert "make test" in README.read_text()
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert {"demo", "test", "bench", "lint", "docs", "wheel"} <= set(targets)
+
+
+def test_the_demo_ends_with_what_to_do_next() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    last = done.stdout.splitlines()[-1]
+    said = subprocess.run(["bash", "-c", last], capture_output=True, text=True, timeout=60, check=True).stdout
+    steps = [line.strip() for line in said.splitlines() if line.startswith("  ")]
+    assert steps[0] == "source .venv/bin/activate"
+    assert run_vfo(steps[1]).returncode == 0

@@ -14,7 +14,7 @@ import polars as pl
 from ..errors import ArgumentError
 from ..ledger import counted
 
-__all__ = ["Answer", "by_row", "chosen", "cut", "nearest", "plain", "table"]
+__all__ = ["Answer", "by_row", "chosen", "cut", "nearest", "plain", "resembled", "table"]
 
 # Made once: each would take longer than most rows.
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
@@ -152,5 +152,10 @@ def cut(text: str, around: int = 0, most: int = _LONGEST_TEXT) -> str:
 
 def nearest(name: str, names: Collection[str]) -> str:
     """What there is instead of a name that there is not."""
+    return resembled(name, names) or f"there are {', '.join(names) or 'none'}"
+
+
+def resembled(name: str, names: Collection[str]) -> str:
+    """A question for the one that a name resembles; nothing if it resembles none."""
     near = difflib.get_close_matches(name, names, 1, 0.5)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
+    return f"did you mean {near[0]}?" if near else ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ..errors import ArgumentError
-from .answer import nearest
+from .answer import nearest, resembled
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -79,13 +79,14 @@ def checked_sql(sql: str, tables: Collection[str]) -> str:
         raise ArgumentError(f"sql: {type(bad).__name__.lower()} is not taken; only SELECT over the tables is")
     if with_ is not None and with_.args.get("recursive"):
         raise ArgumentError("sql: a recursive WITH is not taken")
-    known = {*tables, *(cte.alias for cte in statement.find_all(exp.CTE))}
+    known = list(dict.fromkeys([*tables, *(cte.alias for cte in statement.find_all(exp.CTE))]))
     for table in statement.find_all(exp.Table):
         name = table.name
         if not isinstance(table.this, exp.Identifier) or table.args.get("db") or table.args.get("catalog"):
             raise ArgumentError(f"sql: {table.sql()[:80]} is no table; the tables are {', '.join(tables)}")
         if name not in known:
-            raise ArgumentError(f"sql: {name!r} is no table; {nearest(name, known)}")
+            parts = [f"sql: {name!r} is no table", f"the tables are {', '.join(known)}", resembled(name, known)]
+            raise ArgumentError("; ".join(part for part in parts if part))
     return _TIMES.sub(_in_utc, sql.strip().rstrip(";"))
 
 
