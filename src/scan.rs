@@ -90,6 +90,7 @@ pub struct Scan {
     /// Where it is enough to end when so many rows have left.
     ends_at_hits: bool,
     rows_left: Option<u64>,
+    unusable: Vec<Error>,
     summary: Summary,
     started: Instant,
     seconds: Option<f64>,
@@ -105,6 +106,7 @@ impl Scan {
             exact_limit,
             ends_at_hits,
             rows_left,
+            unusable: Vec::new(),
             summary: Summary::default(),
             started: Instant::now(),
             seconds: None,
@@ -255,6 +257,12 @@ impl Scan {
     #[must_use]
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// Why sources of a list could not be used, with their paths, in the list's order; each is a row as well.
+    #[must_use]
+    pub fn unusable_sources(&self) -> &[Error] {
+        &self.unusable
     }
 
     /// How long the scan took, or has taken so far.

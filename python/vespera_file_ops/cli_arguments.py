@@ -128,7 +128,7 @@ def _parser() -> Parser:
 
     files = commands.add_parser("files", help="the entries below a folder, one row each")
     files.add_argument("source", nargs="*", help="folders, files or globs (default: the current directory)")
-    files.add_argument("--blake3", action="store_true", help="add the hash of each file's content")
+    files.add_argument("-b", "--blake3", action="store_true", help="add the hash of each file's content")
     _add_walk(files)
     _add_output(files, "files")
 
@@ -141,7 +141,7 @@ def _parser() -> Parser:
     info = commands.add_parser("info", help="everything that is known of an entry")
     info.add_argument("source", nargs="+", metavar="path", help="files or folders")
     info.add_argument("--within", help=_WITHIN)
-    info.add_argument("--blake3", action="store_true", help="add the hash of each file's content")
+    info.add_argument("-b", "--blake3", action="store_true", help="add the hash of each file's content")
     _add_output(info, "files")
 
     digest = commands.add_parser("hash", help="the BLAKE3 hash of each file")

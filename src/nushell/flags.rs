@@ -1,7 +1,9 @@
 //! What the commands take, and the options that it becomes.
 //!
 //! A flag has the name that its option has everywhere, with dashes, unless Nushell's own commands have a name for it:
-//! `--all`, `--full-paths` and `--long` are those of `ls`, `--threads` is that of `par-each`.
+//! `--all`, `--full-paths` and `--long` are those of `ls`, `--threads` is that of `ls` and `par-each`. The same holds for
+//! short forms: they are those of the command line, which are ripgrep's where it has one, unless Nushell's own commands
+//! have one for the same thing (`-a`, `-f`, `-l`, `-t` of `ls`, `-e` of `glob`, `-m` of `find`) or for another.
 
 use std::time::Duration;
 
@@ -46,7 +48,7 @@ pub fn add_walk(signature: Signature) -> Signature {
         switch("all", Some('a'), "hidden entries as well"),
         value("include", Some('g'), texts(SyntaxShape::GlobPattern), "only files that one of these globs matches"),
         value("exclude", Some('e'), texts(SyntaxShape::GlobPattern), "leave out what these globs match"),
-        value("types", Some('T'), texts(SyntaxShape::String), "only files of these types, such as rust or py"),
+        value("types", None, texts(SyntaxShape::String), "only files of these types, such as rust or py"),
         switch("no-respect-ignore", None, "what ignore files exclude as well"),
         switch("no-require-git", None, "read .gitignore files outside of a repository too"),
         switch("follow-symlinks", Some('L'), "enter folders and read files behind links"),
@@ -74,8 +76,8 @@ pub fn add_search(signature: Signature) -> Signature {
         switch("text", None, "search files with NUL bytes as well"),
         value("encoding", Some('E'), SyntaxShape::String, "decode files from this encoding (default: by their mark)"),
         value("context", Some('C'), SyntaxShape::Int, "so many lines around each hit, as lists before and after"),
-        switch("captures", Some('c'), "the pattern's groups, as a record"),
-        value("max-hits", Some('n'), SyntaxShape::Int, "the first so many hits"),
+        switch("captures", None, "the pattern's groups, as a record"),
+        value("max-hits", None, SyntaxShape::Int, "the first so many hits"),
         value("max-hits-per-file", None, SyntaxShape::Int, "the first so many hits of each file"),
         value("max-line-bytes", None, SyntaxShape::Filesize, "cut longer lines around their match"),
         strategy(),
@@ -99,7 +101,7 @@ pub fn add_output(signature: Signature) -> Signature {
     let flags = [
         switch("long", Some('l'), "all columns"),
         value("columns", None, texts(SyntaxShape::String), "these columns; what is not named is not computed"),
-        value("save", None, SyntaxShape::Filepath, "write the rows to this file (.parquet or .arrow) instead"),
+        value("save", Some('o'), SyntaxShape::Filepath, "write the rows to this file (.parquet or .arrow) instead"),
         switch("force", None, "let --save replace a file"),
     ];
     with(signature, flags)

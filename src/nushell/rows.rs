@@ -7,12 +7,15 @@ use arrow_array::cast::AsArray;
 use nu_protocol::{LabeledError, Signals, Span, Value};
 
 use super::values::{Column, record};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scan::{Scan, Step};
 use crate::table::{Status, Table};
 
 /// What may pass between an interrupt and its effect.
 const TIME_BOX: Duration = Duration::from_millis(25);
+
+/// So many sources are named in a note.
+const MOST_NAMED: usize = 3;
 
 /// The records of one scan. Dropping it stops the workers.
 pub struct Rows {
@@ -113,11 +116,11 @@ pub fn next_batch(scan: &mut Scan) -> Result<Next> {
 /// A stream has no place for a ledger, so what is missing in it is said beside it.
 pub fn tell_what_is_missing(scan: &Scan, table: Table) {
     let summary = scan.summary();
+    let among = sources_among(scan.unusable_sources());
     if table == Table::Files && summary.errors > 0 {
-        eprintln!(
-            "vfo: {} entries could not be described or entered; their rows have an error (--long shows it)",
-            summary.errors
-        );
+        let (what, have) = if summary.errors == 1 { ("entry", "its row has") } else { ("entries", "their rows have") };
+        let count = summary.errors;
+        eprintln!("vfo: {count} {what} could not be described or entered{among}; {have} an error (--long shows it)");
     }
     if table == Table::Files || table == Table::Coverage || summary.is_complete() {
         return;
@@ -135,6 +138,21 @@ pub fn tell_what_is_missing(scan: &Scan, table: Table) {
         .map(|(status, text)| format!("{} {text}", summary.of(status)))
         .collect();
     if !parts.is_empty() {
-        eprintln!("vfo: not everything was read: {}; `vfo coverage` names each file", parts.join(", "));
+        eprintln!("vfo: not everything was read: {}{among}; `vfo coverage` names each file", parts.join(", "));
     }
+}
+
+/// The first of the sources that are among what is missing: a pipeline's are nowhere to be seen.
+fn sources_among(unusable: &[Error]) -> String {
+    if unusable.is_empty() {
+        return String::new();
+    }
+    let named = unusable.iter().take(MOST_NAMED).filter_map(Error::path);
+    // What acts on a terminal must not do so from here.
+    let named: Vec<String> =
+        named.map(|path| String::from_utf8_lossy(path).replace(char::is_control, "\u{fffd}")).collect();
+    let more = unusable.len() - named.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let sources = if unusable.len() == 1 { "source" } else { "sources" };
+    format!(", the {sources} {}{more} among them", named.join(", "))
 }

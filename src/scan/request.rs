@@ -16,7 +16,7 @@ use super::worker::{Describe, Operate, Shared};
 use crate::error::{Error, Result};
 use crate::pool::cores;
 use crate::search::pattern::Patterns;
-use crate::search::walk::{WalkOptions, Walker};
+use crate::search::walk::{PendingFolder, WalkOptions, Walker};
 use crate::table::{Layout, Projection, Table};
 
 /// `threads` is a ceiling; above this many, more only harm the host.
@@ -111,6 +111,7 @@ impl ScanRequest {
         let exact_limit = keeps_coverage && max_hits.is_some();
         let ordered = self.options.ordered || exact_limit;
         let mut schedule = Schedule::new(ordered, selection.mask_columns.is_some(), self.bounds());
+        let unusable = sources.pending.iter().filter_map(PendingFolder::failure).cloned().collect();
         let walker = Walker::new(self.walk_options(selection), &sources.pending, sources.overlap);
         for (index, mut pending) in sources.pending.into_iter().enumerate() {
             pending.in_order |= sources.overlap;
@@ -124,7 +125,8 @@ impl ScanRequest {
         let shared = Arc::new(Shared::new(control, walker, crew, schedule));
         let exact_limit = exact_limit.then(|| ExactLimit::new(gives(Table::Hits).is_some()));
         let ends_at_hits = max_hits.is_some() && exact_limit.is_none();
-        let scan = Scan::new(shared, exact_limit, ends_at_hits, selection.n_rows);
+        let mut scan = Scan::new(shared, exact_limit, ends_at_hits, selection.n_rows);
+        scan.unusable = unusable;
         for _ in 0..self.options.threads.unwrap_or_else(cores).min(MOST_THREADS) {
             Crew::start_worker(&scan.shared, None)?;
         }

@@ -15,6 +15,7 @@ import pytest
 
 import nu_shell
 import vespera_file_ops as vfo
+from vespera_file_ops.cli_arguments import _parser
 
 pytestmark = pytest.mark.skipif(nu_shell.MISSING is not None, reason=nu_shell.MISSING or "")
 
@@ -242,3 +243,51 @@ def test_what_is_missing_is_told_beside_the_rows(demo: Path) -> None:
     assert done.stdout.strip() == "0"
     assert "vfo: not everything was read: 4 too large; `vfo coverage` names each file" in done.stderr
     assert nu_shell.run("vfo search TODO | length", demo).stderr == ""
+
+
+def test_missing_sources_of_a_pipeline_are_named(demo: Path) -> None:
+    done = nu_shell.run("['src' 'nowhere'] | vfo hash | length", demo)
+    assert "vfo: 1 entry could not be described or entered, the source nowhere among them; its row has" in done.stderr
+    done = nu_shell.run("['src' 'b' 'a' 'd/e' 'c'] | vfo search TODO | length", demo)
+    assert done.stdout.strip() == "1"
+    assert "4 unreadable, the sources b, a, d/e and 1 more among them; `vfo coverage`" in done.stderr
+    (saved,) = [nu_shell.run("['src' \"od\\nd\"] | vfo files --save files.parquet", demo)]
+    assert "the source od\ufffdd among them" in saved.stderr
+
+
+ELSEWHERE = {"all": "hidden", "full-paths": "absolute-paths", "save": "output", "types": "type"}
+"""Where the plugin has the name of Nushell's own commands for what the command line calls otherwise."""
+
+DIFFERENT = {
+    "all": ("a", ".", "`ls -a` is Nushell's, `rg -.` ripgrep's"),
+    "exclude": ("e", None, "`glob -e` is Nushell's; `rg -e` is a pattern"),
+    "full-paths": ("f", None, "`ls -f` is Nushell's; `-f` is the format, which the plugin has none of"),
+    "max-hits-per-file": (None, "m", "`find -m` is Nushell's for several lines, `rg -m` ripgrep's for this"),
+    "multiline": ("m", "U", "`find -m` is Nushell's, `rg -U` ripgrep's"),
+    "text": (None, "a", "`ls -a` is Nushell's for what is hidden, `rg -a` ripgrep's for this"),
+    "threads": ("t", "j", "`ls -t` is Nushell's, `rg -j` ripgrep's"),
+    "types": (None, "t", "`ls -t` is Nushell's for threads, `rg -t` ripgrep's for this; `rg -T` is the opposite"),
+}
+"""What has a short form that is not the same on both: that of the plugin, that of the command line, and why."""
+
+
+def test_short_flags_are_those_of_the_command_line(demo: Path) -> None:
+    flags = "{name: $it.name, flags: ($it.signatures | values | first)}"
+    code = f"scope commands | where name =~ '^vfo ' | each {{|it| {flags}}}"
+    commands = next(action.choices for action in _parser()._actions if isinstance(action.choices, dict))
+    met = set()
+    for command in nu_shell.values(code, demo):
+        name = command["name"].removeprefix("vfo ")
+        # The plugin's coverage is a table of the command line's search.
+        actions = commands["search" if name == "coverage" else name]._actions
+        here = {long[2:]: action for action in actions for long in action.option_strings if long.startswith("--")}
+        for flag in command["flags"]:
+            action = here.get(ELSEWHERE.get(flag["parameter_name"], flag["parameter_name"]))
+            if flag["parameter_type"] not in {"switch", "named"} or action is None:
+                continue
+            short = next((text[1:] for text in action.option_strings if not text.startswith("--")), None)
+            both = (flag["short_flag"], short)
+            met.add(flag["parameter_name"])
+            assert both == DIFFERENT.get(flag["parameter_name"], (short, short))[:2], (name, flag["parameter_name"])
+    assert set(DIFFERENT) < met
+    assert len(met) > 30
