@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from vespera_file_ops.plot import bars, looks, rectangles
+from vespera_file_ops.plot import bars, labels, looks
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 TABLES = {"ages": "files", "hits_by_folder": "hits", "languages": "files", "treemap": "files"}
@@ -333,19 +334,48 @@ def test_naming_the_charts_imports_no_altair() -> None:
 @pytest.mark.parametrize(
     ("name", "room", "lines", "text"),
     [
-        ("short.py", 9, 1, ["short.py"]),
-        ("short.py", 9, 2, ["short.py", "12 B"]),
-        ("folder.rs", 8, 3, ["folder", ".rs", "12 B"]),
-        ("test_hazards_names.py", 8, 3, ["test_", "hazards_", "names.py"]),
-        ("test_hazards_names.py", 8, 2, ["test_", "hazards…"]),
-        ("113 other", 6, 2, ["113 ", "other"]),
-        ("abcdefghijkl", 5, 9, ["abcde", "fghij", "kl", "12 B"]),
-        ("abc", 3, 9, []),
-        ("abc", 9, 0, []),
+        ("short.py", "short.py", 1, ["short.py"]),
+        ("short.py", "short.py", 2, ["short.py", "12 B"]),
+        ("folder.rs", "folder", 3, ["folder", ".rs", "12 B"]),
+        ("test_hazards_names.py", "names.py", 3, ["test_", "hazards_", "names.py"]),
+        ("test_hazards_names.py", "names.py", 2, ["test_", "hazard…"]),
+        ("113 other", "other", 2, ["113 ", "other"]),
+        ("abcdefghijkl", "abcdefg", 9, ["abcd…", "12 B"]),
+        ("frame/", "frame", 9, ["fra…", "12 B"]),
+        ("lilili/", "abcd", 9, ["lilili/", "12 B"]),
+        ("_multiarray.so", "_multiar", 9, ["_mult…", "12 B"]),
+        ("MMMMMM", "MMMMM", 1, ["MMM…"]),
+        ("世界世界世界", "MMMMM", 1, ["世界世…"]),
+        ("abcdef", "abc", 9, []),
+        ("abc", "abc", 0, []),
+        ("", "abc", 9, []),
     ],
 )
-def test_a_name_is_written_on_as_many_lines_as_it_needs(name: str, room: int, lines: int, text: list[str]) -> None:
-    assert rectangles._wrapped(name, "12 B", room, lines) == text
+def test_a_name_breaks_where_its_parts_meet(name: str, room: str, lines: int, text: list[str]) -> None:
+    assert labels.wrapped(name, "12 B", labels.text_width(room), lines) == text
+
+
+def test_every_label_keeps_to_its_rectangle() -> None:
+    words = ["indexes", "lexers", "random", "hypothesis", "widgetsnbextension", "_multiarray_umath"]
+    names = {
+        f"{word}_{'i' * (at % 7)}m{at}.cpython-311-x86_64.so": 400_000 // (at + 1)
+        for at in range(120)
+        for word in words
+    }
+    data = vfo.plot.treemap(files_of(names)).data
+    drawn = 0
+    for row in data.filter(pl.col("text") != "").iter_rows(named=True):
+        lines = row["text"].split("\n")
+        assert max(map(labels.text_width, lines)) <= row["x2"] - row["x"] - 5.9
+        assert len(lines) * 12 <= row["y2"] - row["y"]
+        pieces = [line for line in lines if line != row["amount"]]
+        assert all(before[-1] in "_-/ " or after[0] in ".-" for before, after in pairwise(pieces))
+        shown = "".join(pieces)
+        name = row["path"].rsplit("/", 1)[-1]
+        if row["files"] == 1:
+            assert shown == name or (shown.endswith("…") and name.startswith(shown[:-1]) and len(shown) > 3)
+            drawn += 1
+    assert drawn > 20
 
 
 @pytest.mark.parametrize(

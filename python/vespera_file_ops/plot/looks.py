@@ -27,7 +27,6 @@ __all__ = [
     "empty_chart",
     "ensure_altair",
     "label",
-    "short_label",
     "squarify",
     "titled",
     "unit_of_bytes",
@@ -93,11 +92,6 @@ def count_text(count: int, one: str, several: str | None = None) -> str:
 def label(text: str) -> str:
     """A name as it can stand in a chart: on one line, with a symbol for each control character."""
     return visible(text)
-
-
-def short_label(text: str, characters: int) -> str:
-    """A name cut to so many characters; the end of a name says less than its beginning."""
-    return text if len(text) <= characters else text[: max(characters - 1, 0)] + "…"
 
 
 def titled(text: str | None, chosen: str, below: Sequence[str]) -> alt.TitleParams:

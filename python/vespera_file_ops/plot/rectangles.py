@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from ..errors import ArgumentError
 from ..progress import byte_text
 from .inputs import checked_count, checked_title, files_of, needed
-from .looks import COLOURS, GREY, INK, count_text, empty_chart, ensure_altair, label, short_label, squarify, titled
+from .labels import cut, text_width, wrapped
+from .looks import COLOURS, GREY, INK, count_text, empty_chart, ensure_altair, label, squarify, titled
 
 if TYPE_CHECKING:
     import altair as alt
@@ -28,8 +29,7 @@ _LEAST_AREA, _LEAST_OPENED = 70, 2600
 _HEADER = 15
 # Each folder in a folder takes its border from what is in it: deeper, nothing would be left.
 _MOST_LEVELS = 12
-# Of the fonts that a viewer may have, a wide one: a letter in pixels, at sizes 10 and 11.
-_LETTER = 5.8
+_FONT, _HEADER_FONT = 10, 10.5
 _LINE = 12
 
 
@@ -211,17 +211,19 @@ class _Drawing:
             self.place(child, place["x"], place["y"], place["dx"], place["dy"], own)
 
     def _header(self, folder: _Folder, x: float, y: float, width: float) -> None:
-        room = int((width - 6) / _LETTER)
         name, size = label(folder.name), byte_text(folder.size)
-        # The font is bold: a letter is wider than in the leaves.
-        text = f"{name} · {size}" if len(name) + len(size) + 4 <= room else short_label(name, room - 1)
-        self.headers.append({"x": x + 3, "y": y + 11, "text": text, "path": folder.path, "size": folder.size})
+        font: dict[str, Any] = {"size": _HEADER_FONT, "bold": True}
+        whole = f"{name} · {size}"
+        text = whole if text_width(whole, **font) <= width - 6 else cut(name, width - 6, **font)
+        self.headers.append(
+            {"room": width - 3, "x": x + 3, "y": y + 11, "text": text, "path": folder.path, "size": folder.size}
+        )
 
     def _leaf(self, folder: _Folder, x: float, y: float, width: float, height: float, colour: str) -> None:
-        room = int((width - 6) / _LETTER)
         name, size = label(folder.name), byte_text(folder.size)
         # A folder that was not opened must not look like a file.
-        lines = _wrapped(name + "/" if folder.rows is not None else name, size, room, int((height - 3) / _LINE))
+        name = name + "/" if folder.rows is not None else name
+        lines = wrapped(name, size, width - 6, int((height - 3) / _LINE))
         if folder.is_rest:
             self.rest_files += folder.files
             self.rest_size += folder.size
@@ -241,27 +243,6 @@ class _Drawing:
                 "y2": round(y + height, 2),
             }
         )
-
-
-def _wrapped(name: str, size: str, room: int, lines: int) -> list[str]:
-    """A name, and its size where there is room for all of it, in so many lines of so many characters."""
-    if room < 4 or lines < 1:
-        return []
-    pieces: list[str] = []
-    while name and len(pieces) < lines:
-        last = len(pieces) == lines - 1
-        piece = short_label(name, room) if last else name[: _break(name, room)]
-        pieces.append(piece)
-        name = "" if last else name[len(piece) :]
-    return [*pieces, size] if len(pieces) < lines and len(size) <= room else pieces
-
-
-def _break(name: str, room: int) -> int:
-    """How much of a name to write on a line: up to where its next part begins, if that is not too early."""
-    if len(name) <= room:
-        return len(name)
-    parts = [at for at in range(room // 2, room + 1) if name[at] in "._-" or name[at - 1] in "_-/ "]
-    return max(parts, default=room) or room
 
 
 def _colour(at: int, child: _Folder) -> str:
@@ -303,13 +284,29 @@ def _chart(drawn: _Drawing, title: alt.TitleParams) -> alt.LayerChart:
         ),
         alt.Chart()
         .transform_filter("datum.text != ''")
-        .mark_text(align="left", baseline="top", dx=3, dy=3, fontSize=10, lineBreak="\n", color=INK)
+        .mark_text(
+            align="left",
+            baseline="top",
+            dx=3,
+            dy=3,
+            fontSize=_FONT,
+            lineBreak="\n",
+            color=INK,
+            limit=alt.expr("datum.x2 - datum.x - 3"),
+        )
         .encode(x=x, y=y, text="text:N", tooltip=tips),
     ]
     if drawn.headers:
         layers.append(
             alt.Chart(pl.DataFrame(drawn.headers))
-            .mark_text(align="left", baseline="alphabetic", fontSize=10.5, fontWeight="bold", color=INK)
+            .mark_text(
+                align="left",
+                baseline="alphabetic",
+                fontSize=_HEADER_FONT,
+                fontWeight="bold",
+                color=INK,
+                limit=alt.expr("datum.room"),
+            )
             .encode(x=x, y=y, text="text:N")
         )
     chart: alt.LayerChart = alt.layer(*layers, data=data).properties(width=_WIDTH, height=_HEIGHT, title=title)
