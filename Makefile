@@ -110,10 +110,12 @@ $(VENV)/base: pyproject.toml tests/requirements.txt
 
 # The tools of the tests, the linters and the benchmark, in exact versions.
 $(VENV)/dev: $(VENV)/base
+	@echo "installing the tools of the tests: a minute or two"
 	$(PIP) --requirement tests/requirements.txt
 	touch $@
 
 $(VENV)/built: $(VENV)/base $(RUST_SOURCES) | owner
+	@echo "compiling the core and Polars: some minutes the first time, and seconds after that"
 	PATH="$(BIN):$$PATH" MATURIN_STRIP=false MATURIN_PEP517_ARGS="$(CARGO_FLAGS)" \
 	  $(PIP) --no-build-isolation --no-deps --editable .
 	touch $@

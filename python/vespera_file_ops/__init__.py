@@ -12,6 +12,7 @@ Names are imported at first use: `import vespera_file_ops` alone loads neither P
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -190,7 +191,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     if name != "__version__" and name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # With the module and the name, Python says what was meant.
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     if name in {"expr", "plot"}:
         return import_module(f".{name}", __name__)
     value = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)

@@ -443,8 +443,8 @@ def _message(error: Exception) -> str:
     """What is said of an error: on one line, but for a pattern, which is shown with a mark below the place."""
     text = str(error)
     if _is_polars_error(error):
-        # Behind it stands the plan of the query, which says nothing to who wrote the SQL.
-        text = text.split("\n\nResolved plan", 1)[0]
+        # Behind it stand the expression and the plan of the query, which say nothing to who wrote the SQL.
+        text = text.split("\n\n", 1)[0]
     if isinstance(error, PatternError):
         return "\n".join(visible(line) for line in text.split("\n"))
     return visible(text)

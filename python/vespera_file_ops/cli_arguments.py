@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
 
 from . import _core
@@ -33,7 +34,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         from .cli_completion import answer
 
         answer(parser)
-    given, unknown = parser.parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    given, unknown = parser.parse_known_args(words)
     if unknown:
         given.parser.refuse(unknown)
     return given

@@ -27,8 +27,16 @@ def query(requests: Sequence[ScanRequest], sql: str, observer: Callable[[Summary
 
     Times are given without their zone, in UTC: only so does SQL compare them with `now()` and with literals.
     """
-    context = pl.SQLContext({request.table: _naive(lazy_frame(request, observer)) for request in requests}, eager=False)
-    return context.execute(sql)
+    tables = {request.table: _naive(lazy_frame(request, observer)) for request in requests}
+    try:
+        frame = pl.SQLContext(tables, eager=False).execute(sql)
+        # What the query names is looked up here, and not before.
+        frame.collect_schema()
+    except pl.exceptions.SQLInterfaceError as error:
+        if "relation" not in str(error):
+            raise
+        raise ArgumentError(f"sql: {error}; the tables here are {', '.join(tables)}") from None
+    return frame
 
 
 def scanned(

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
+from .errors import PathNotFoundError
+
 __all__ = ["replacing"]
 
 
@@ -30,7 +32,10 @@ def replacing(path: str) -> Iterator[IO[bytes]]:
         with open(target, "wb") as out:
             yield out
         return
-    handle, temporary = tempfile.mkstemp(prefix=".vfo-", dir=os.path.dirname(target))
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise PathNotFoundError(f"output: there is no folder {folder}", path=folder)
+    handle, temporary = tempfile.mkstemp(prefix=".vfo-", dir=folder)
     try:
         with open(handle, "wb") as out:
             mask = os.umask(0)

@@ -102,7 +102,10 @@ def _show(given: argparse.Namespace, frame: pl.DataFrame, out: IO[str], *, colou
         frame = _with_line(frame)
     shown = _SHOWN[given.action]
     table = TextTable(shown, out, terminal=out.isatty(), colour=colour)
-    table.add(frame.select(shown).to_dict(as_series=False))
+    frame = frame.select(shown)
+    if "seconds" in shown:
+        frame = frame.with_columns(frame["seconds"].round(2))
+    table.add(frame.to_dict(as_series=False))
     table.finish()
 
 

@@ -372,5 +372,7 @@ fn compile_error(source: &str, options: &PatternOptions, error: &grep_regex::Err
     if quoted.len() < source.len() {
         quoted.push('…');
     }
-    Error::new(ErrorKind::Pattern, format!("pattern `{quoted}`: {reason}"))
+    // What begins so is no regular expression, and is what names are matched by elsewhere.
+    let hint = if source.starts_with('*') { "\nit looks like a glob of names, which `include` takes" } else { "" };
+    Error::new(ErrorKind::Pattern, format!("pattern `{quoted}`: {reason}{hint}"))
 }

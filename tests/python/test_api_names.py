@@ -230,3 +230,9 @@ def test_the_command_line_imports_no_polars() -> None:
     code = "import sys, json, vespera_file_ops.cli; print(json.dumps(sorted(sys.modules)))"
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
     assert not loaded & {"polars", "numpy", "pyarrow", "typer", "tqdm", "inspect", "dataclasses"}
+
+
+def test_a_misspelled_name_is_met_with_what_was_meant() -> None:
+    code = "import vespera_file_ops as vfo; vfo.scan_hit"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.rstrip().endswith("has no attribute 'scan_hit'. Did you mean: 'scan_hits'?")

@@ -409,3 +409,28 @@ def test_help_names_every_command() -> None:
     for command in ("search", "files", "chunks", "info", "hash", "read"):
         assert command in done.stdout
         assert run(command, "--help").returncode == 0
+
+
+def test_help_is_asked_for_as_a_command_too(demo: Path) -> None:
+    assert run("help", "search").stdout == run("search", "--help").stdout
+    assert run("help").stdout == run("--help").stdout
+
+
+def test_what_is_wrong_with_a_query_is_said_in_one_line_with_the_tables(demo: Path) -> None:
+    done = run("search", "TODO", "--sql", "select path from hit")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "vfo: sql: relation 'hit' was not found; the tables here are hits, coverage, files\n"
+    done = run("files", "--sql", "select path from files where size > '5k'")
+    assert done.returncode == 2
+    assert done.stderr == "vfo: cannot compare string with numeric type (i64)\n"
+
+
+def test_a_glob_in_the_place_of_a_pattern_is_told_apart(demo: Path) -> None:
+    done = run("search", "*.py", ".")
+    assert done.returncode == 2
+    assert done.stderr.endswith("it looks like a glob of names, which `include` takes\n")
+
+
+def test_an_output_in_no_folder_is_named(demo: Path, tmp_path: Path) -> None:
+    done = run("files", "--output", str(tmp_path / "none" / "out.parquet"))
+    assert (done.returncode, done.stderr) == (2, f"vfo: output: there is no folder {tmp_path / 'none'}\n")

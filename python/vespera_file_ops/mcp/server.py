@@ -17,7 +17,7 @@ try:
     import mcp_types as types
     from mcp.server.lowlevel.server import Server
 except ImportError as error:
-    raise MissingExtraError("a server needs the extra mcp: pip install 'vespera_file_ops[mcp]'") from error
+    raise MissingExtraError("a server needs the extra mcp: pip install 'vespera-file-ops[mcp]'") from error
 
 from .. import _core
 from . import contents, listing, moving, querying, searching, writing

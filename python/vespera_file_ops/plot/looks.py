@@ -59,7 +59,7 @@ def _extra(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise MissingExtraError(f"{error}: pip install 'vespera-file-ops[notebook]'") from error
+        raise MissingExtraError(f"{error}: pip install 'vespera-file-ops[notebook]'") from None
 
 
 def squarify() -> Any:
