@@ -145,10 +145,10 @@ def test_what_the_query_uses_is_handed_to_the_scan(mixed_tree: Path) -> None:
     tasks = tasks_of(source, columns=["path"], filters=(col("size") < 400) & (col("path").contains("a/")), limit=3)
     assert len(tasks) > 2
     assert tasks[0].columns.names() == ["path", "size"]
-    assert str(tasks[0].predicate) == str(pl.col("size") < 400)
-    assert tasks[0].limit is None
-    assert pickle.loads(pickle.dumps(tasks[0])).part == tasks[0].part
-    assert tasks_of(source, columns=["line"], filters=None, limit=3)[0].limit == 3
+    assert str(tasks[0].frames.predicate) == str(pl.col("size") < 400)
+    assert tasks[0].frames.limit is None
+    assert pickle.loads(pickle.dumps(tasks[0])).frames.part == tasks[0].frames.part
+    assert tasks_of(source, columns=["line"], filters=None, limit=3)[0].frames.limit == 3
     hits = distributed.scan_hits("TODO", str(mixed_tree), target_bytes=40_000)
     assert len(hits.limit(3).to_pydict()["path"]) == 3
     few = hits.where((hits["size"] < 400) & (hits["extension"] == "md")).select("path", "line_number")
@@ -235,7 +235,7 @@ def test_a_folder_that_goes_while_it_is_scanned_is_told_and_takes_no_rows_with_i
     assert sorted(rows.filter(status="searched")["relative_path"]) == [f"{f}/{at}.txt" for f in "ac" for at in range(9)]
     lost = rows.filter(pl.col("status") != "searched")
     assert set(lost["relative_path"]) == {"b"}
-    assert lost.height == sum(bytes(task.part.until or b"").startswith(b"b/") for task in tasks)
+    assert lost.height == sum(bytes(task.frames.part.until or b"").startswith(b"b/") for task in tasks)
     assert all("is gone" in error for error in lost["error"])
 
 
@@ -311,8 +311,9 @@ def test_ctrl_c_ends_the_planning_too(mixed_tree: Path) -> None:
         from vespera_file_ops import distributed
         from vespera_file_ops.distributed import source
 
-        told = threading.Event()
+        begun, told = threading.Event(), threading.Event()
         def endless(*arguments, cancel, **options):
+            begun.set()
             while not cancel.cancelled:
                 time.sleep(0.01)
             told.set()
@@ -322,7 +323,8 @@ def test_ctrl_c_ends_the_planning_too(mixed_tree: Path) -> None:
         hits = distributed.scan_hits("TODO", argument)
         source.plan = endless
         def interrupt():
-            time.sleep(0.5)
+            begun.wait()
+            time.sleep(0.2)
             answers.append(time.monotonic())
             os.kill(os.getpid(), signal.SIGINT)
         answers = []

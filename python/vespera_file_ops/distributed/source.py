@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from daft.io.source import DataSource, DataSourceTask
+from daft.io.source import DataSource
 
 from .. import interrupts
 from .._core import CancelToken
-from ..errors import CancelledError, PathNotFoundError, VfoError
 from ..frames import frames_of, schema_of
 from ..planning import cost_of, plan
 from ..request import ScanRequest
-from .batches import daft_schema, record_batch
 from .filters import polars_filter
+from .tasks import FrameTask, daft_schema
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from daft.io.pushdowns import Pushdowns
-    from daft.recordbatch import RecordBatch
     from daft.schema import Schema
 
     from ..options import PlanOptions
@@ -69,7 +66,7 @@ class TreeSource(DataSource):
         """The columns of the table."""
         return daft_schema(self.columns)
 
-    async def get_tasks(self, pushdowns: Pushdowns) -> AsyncIterator[PartitionTask]:
+    async def get_tasks(self, pushdowns: Pushdowns) -> AsyncIterator[FrameTask]:
         """One task for each part of the plan, the heaviest first: one that began last would keep all others waiting."""
         needed = set(self.columns) if pushdowns.columns is None else set(pushdowns.columns)
         # Daft filters once more, by these columns.
@@ -80,7 +77,8 @@ class TreeSource(DataSource):
         limit = pushdowns.limit if pushdowns.filters is None else None
         # Daft asks for every task before it runs the first one.
         for part in sorted(await self._planned(), key=cost_of, reverse=True):
-            yield PartitionTask(self.table, part, self.options, schema, predicate, limit)
+            scan = PartScan(self.table, part, self.options, list(schema), predicate, limit)
+            yield FrameTask(schema, scan)
 
     async def _planned(self) -> list[Partition]:
         """The plan, unless Ctrl-C is pressed, which Daft does not hear while it waits for the tasks."""
@@ -98,8 +96,8 @@ class TreeSource(DataSource):
             token.cancel()
 
 
-class PartitionTask(DataSourceTask):
-    """The scan of one part, which is pickled and run on a worker.
+class PartScan:
+    """The scan of one part, for a worker.
 
     Arguments:
         table: The table.
@@ -115,7 +113,7 @@ class PartitionTask(DataSourceTask):
         table: str,
         part: Partition,
         options: dict[str, Any],
-        columns: pl.Schema,
+        columns: list[str],
         predicate: pl.Expr | None,
         limit: int | None,
     ) -> None:
@@ -126,36 +124,14 @@ class PartitionTask(DataSourceTask):
         self.predicate = predicate
         self.limit = limit
 
-    @property
-    def schema(self) -> Schema:
-        """The columns that are asked for."""
-        return daft_schema(self.columns)
-
-    async def read(self) -> AsyncIterator[RecordBatch]:
-        """The rows of the part, batch by batch; between two of them other tasks have their turn."""
-        batches = self._batches()
-        # Daft forgets its tasks at Ctrl-C, and does not stop them.
-        interrupted = interrupts.watcher(everywhere=True)
-        try:
-            # Daft drives every task of a process in one thread, which a scan that waits would hold up.
-            while (batch := await asyncio.to_thread(next, batches, None)) is not None:
-                if interrupted():
-                    raise CancelledError("scan: interrupted")
-                yield batch
-        except VfoError as error:
-            where = f"on {platform.node() or 'a worker'}"
-            if isinstance(error, PathNotFoundError):
-                where += "; every machine needs the same files at the same path"
-            raise type(error)(f"{error.message} ({where})", path=error.path, errno=error.errno) from error
-
-    def _batches(self) -> Iterator[RecordBatch]:
+    def __call__(self) -> Iterator[pl.DataFrame]:
+        """The rows, as they are found."""
         self.part.ensure_same_version()
         request = ScanRequest(self.table, self.part, self.options)
         left = self.limit
-        for frame in frames_of(request, list(self.columns), self.predicate):
+        for frame in frames_of(request, self.columns, self.predicate):
             rows = frame if left is None else frame.head(left)
-            if rows.height:
-                yield record_batch(rows)
+            yield rows
             if left is not None:
                 left -= rows.height
                 if not left:

@@ -113,19 +113,23 @@ def engine_of(name: str, embedder: Embedder | None) -> Engine:
     return OnDaft()
 
 
-def _frames(name: str, columns: pl.Schema, work: Sequence[Callable[[], pl.DataFrame]]) -> Iterator[pl.DataFrame]:
-    from ..distributed.work import frames_of_work
+def _frames(
+    name: str, columns: pl.Schema, work: Sequence[Callable[[], Iterator[pl.DataFrame]]]
+) -> Iterator[pl.DataFrame]:
+    from ..distributed.tasks import frames_of
 
-    return frames_of_work(name, columns, work) if work else iter(())
+    return frames_of(name, columns, work) if work else iter(())
 
 
-def _cut(position: int, files: pl.DataFrame, options: ChunkOptions, run: Mapping[str, object]) -> pl.DataFrame:
+def _cut(
+    position: int, files: pl.DataFrame, options: ChunkOptions, run: Mapping[str, object]
+) -> Iterator[pl.DataFrame]:
     blobs = []
     for frame in chunked(files, options, unpacked(run)):
         blob = io.BytesIO()
         frame.write_ipc(blob)
         blobs.append(blob.getvalue())
-    return pl.DataFrame({"position": [position], "chunks": blobs[:1], "ledger": blobs[1:]})
+    yield pl.DataFrame({"position": [position], "chunks": blobs[:1], "ledger": blobs[1:]})
 
 
 def _embedded(embedder: Embedder, texts: pl.DataFrame) -> pl.DataFrame:
@@ -133,9 +137,9 @@ def _embedded(embedder: Embedder, texts: pl.DataFrame) -> pl.DataFrame:
     return texts.select("text_blake3").with_columns(vectors.alias("vector"))
 
 
-def _embedded_there(sent: bytes, texts: pl.DataFrame) -> pl.DataFrame:
+def _embedded_there(sent: bytes, texts: pl.DataFrame) -> Iterator[pl.DataFrame]:
     made = _embedded(_loaded(sent), texts)
-    return made.cast({"vector": pl.List(pl.Float32)})
+    yield made.cast({"vector": pl.List(pl.Float32)})
 
 
 def _pickled(embedder: Embedder) -> bytes:
