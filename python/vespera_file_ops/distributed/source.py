@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -96,6 +97,7 @@ class TreeSource(DataSource):
             token.cancel()
 
 
+@dataclass(frozen=True)
 class PartScan:
     """The scan of one part, for a worker.
 
@@ -108,21 +110,12 @@ class PartScan:
         limit: How many rows at most.
     """
 
-    def __init__(
-        self,
-        table: str,
-        part: Partition,
-        options: dict[str, Any],
-        columns: list[str],
-        predicate: pl.Expr | None,
-        limit: int | None,
-    ) -> None:
-        self.table = table
-        self.part = part
-        self.options = options
-        self.columns = columns
-        self.predicate = predicate
-        self.limit = limit
+    table: str
+    part: Partition
+    options: dict[str, Any]
+    columns: list[str]
+    predicate: pl.Expr | None
+    limit: int | None
 
     def __call__(self) -> Iterator[pl.DataFrame]:
         """The rows, as they are found."""

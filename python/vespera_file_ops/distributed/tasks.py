@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from daft.io.pushdowns import Pushdowns
 
-__all__ = ["FrameTask", "daft_schema", "frames_of"]
+__all__ = ["FrameTask", "daft_schema", "run_tasks"]
 
 
 class FrameTask(DataSourceTask):
@@ -57,7 +57,7 @@ class FrameTask(DataSourceTask):
             raise type(error)(f"{error.message} ({where})", path=error.path, errno=error.errno) from error
 
 
-def frames_of(
+def run_tasks(
     name: str, columns: pl.Schema, work: Sequence[Callable[[], Iterator[pl.DataFrame]]]
 ) -> Iterator[pl.DataFrame]:
     """What functions give, run as tasks, as it is ready.

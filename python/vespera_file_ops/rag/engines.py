@@ -116,9 +116,9 @@ def engine_of(name: str, embedder: Embedder | None) -> Engine:
 def _frames(
     name: str, columns: pl.Schema, work: Sequence[Callable[[], Iterator[pl.DataFrame]]]
 ) -> Iterator[pl.DataFrame]:
-    from ..distributed.tasks import frames_of
+    from ..distributed.tasks import run_tasks
 
-    return frames_of(name, columns, work) if work else iter(())
+    return run_tasks(name, columns, work) if work else iter(())
 
 
 def _cut(
