@@ -204,6 +204,12 @@ def _add_index(parser: argparse.ArgumentParser) -> None:
     sync.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
     sync.add_argument("--rebuild", action="store_true", help="start over, and forget every source of the index first")
     sync.add_argument("--wait", type=float, default=30.0, help="seconds to wait for another writer (30)")
+    sync.add_argument(
+        "--engine",
+        choices=("local", "daft"),
+        default="local",
+        help="who cuts and embeds: this process, or Daft's workers",
+    )
     sync.add_argument("--progress", action="store_true", help="show progress bars")
     _add_walk(sync)
     search = actions.add_parser("search", help="the chunks that answer a query best")

@@ -61,7 +61,7 @@ def _sync(given: argparse.Namespace, index: Index) -> tuple[pl.DataFrame, int]:
     report = index.sync(
         given.folder, name=given.name, chunk_size=given.chunk_size, overlap=given.overlap, encoding=given.encoding,
         max_removed=given.max_removed, dry_run=given.dry_run, rebuild=given.rebuild, wait=given.wait,
-        progress=given.progress, **options,
+        engine=given.engine, progress=given.progress, **options,
     )  # fmt: skip
     left_out = report.filter(status="unknown")
     if not given.json:

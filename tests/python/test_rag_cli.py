@@ -22,6 +22,15 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
     return make_source(tmp_path), tmp_path / "index"
 
 
+def test_daft_cuts_it_too(places: tuple[Path, Path]) -> None:
+    source, index = places
+    done = vfo_index("sync", source, "--index", index, "--engine", "daft")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].split()[:2] == ["added", str(len(FILES))]
+    assert vfo_index("verify", "--index", index).returncode == 0
+    assert vfo_index("sync", source, "--index", index, "--engine", "dafd").returncode == 2
+
+
 def test_sync_search_status_and_verify(places: tuple[Path, Path]) -> None:
     source, index = places
     done = vfo_index("sync", source, "--index", index, "--dry-run")
