@@ -148,6 +148,7 @@ def listing(files: int, seed: int) -> Iterator[pl.DataFrame]:
             pl.format("{}/{}", "folder", pl.col("number").cast(pl.String).str.zfill(9)).alias("relative_path"),
             pl.lit("file").alias("kind"),
             "size",
+            pl.lit(None, pl.String).alias("error"),
         )
         exact = pl.Series("path_bytes", [None], dtype=pl.Binary)
 

@@ -46,7 +46,7 @@ class Partition:
     source: bytes
     is_glob: bool
     working_folder: bytes
-    walk: Mapping[str, object] = field(repr=False)
+    walk: Mapping[str, object] = field(repr=False, hash=False)
     after: bytes | None
     until: bytes | None
     files: int
@@ -84,7 +84,9 @@ class Partition:
 
 def packed(options: Mapping[str, object]) -> dict[str, object]:
     """The options of a walk, as the core takes them, for another process: a root is a handle, which no other has."""
-    walk = {name: value for name, value in options.items() if name not in {"cancel", "source_is_list"}}
+    walk = {
+        name: value for name, value in options.items() if name not in {"cancel", "source_is_list", "working_folder"}
+    }
     root = walk.get("within")
     if isinstance(root, _core.Root):
         walk["within"] = (root.path, root.denied, root.allowed)

@@ -43,7 +43,8 @@ def plan(
     Arguments:
         source: A folder, a file or a glob.
         target_bytes: How much a partition holds at most. An entry counts 16 KiB beside its size, for finding and
-            opening it; a file that is larger than the target is a partition of its own.
+            opening it; a file that is larger than the target is a partition of its own, and what is no file stays with
+            the file before it.
         {options}
 
     Returns:
@@ -67,12 +68,17 @@ def plan(
         raise TypeError(f"target_bytes: an int, not {type(target_bytes).__name__}")
     if target_bytes < 1:
         raise ArgumentError(f"target_bytes: expected at least 1, got {target_bytes}")
+    if isinstance(source, Partition):
+        raise ArgumentError("source: it is a part of a plan already; scan it, or plan the tree anew in smaller parts")
     given = checked("plan", options, opt.PLAN)
     request = ScanRequest("files", source, given)
     if len(request.sources) != 1 or request.options["source_is_list"]:
-        raise ArgumentError("source: a plan is of one folder, file or glob; make one plan for each")
+        raise ArgumentError("source: expected one folder, file or glob, got a list")
     ((path, is_glob),) = request.sources
-    whole = Partition(path, is_glob, os.getcwdb(), packed(request.options), None, None, files=0, size=0)
+    working_folder = os.getcwdb()
+    whole = Partition(path, is_glob, working_folder, packed(request.options), None, None, files=0, size=0)
+    # The walk begins later, from where the plan was asked for.
+    request.options["working_folder"] = working_folder
     return cut(whole, _entries(request), target_bytes)
 
 
@@ -82,7 +88,7 @@ def cost_of(part: Partition) -> int:
 
 
 def _entries(request: ScanRequest) -> Iterator[pl.DataFrame]:
-    columns = ["path_bytes", "relative_path", "kind", "size"]
+    columns = ["path_bytes", "relative_path", "kind", "size", "error"]
     for batch in request.build().stream("files", columns=columns, timestamps="ns"):
         yield pl.DataFrame(batch)
 
@@ -92,7 +98,7 @@ def cut(whole: Partition, entries: Iterator[pl.DataFrame], target_bytes: int) ->
 
     Arguments:
         whole: The whole tree as one partition.
-        entries: Its entries in the order of the table: `path_bytes`, `relative_path`, `kind` and `size`.
+        entries: Its entries in the order of the table: `path_bytes`, `relative_path`, `kind`, `size` and `error`.
         target_bytes: How much a partition holds at most.
     """
     waiting: Partition | None = None
@@ -103,8 +109,9 @@ def cut(whole: Partition, entries: Iterator[pl.DataFrame], target_bytes: int) ->
         sizes = pl.when(pl.col("kind") == "file").then("size").fill_null(0)
         rows = frame.with_columns(size=sizes, cost=(sizes + FILE_COST).cum_sum(), held=sizes.cum_sum())
         total = int(rows["cost"][-1]) if rows.height else 0
-        # What is no file counts, but nothing is cut there: what lies in a folder would have to be listed on both sides.
-        rows = rows.filter(pl.col("kind") == "file")
+        # All else counts too, but nothing is cut there: what lies in a folder would have to be listed on both sides,
+        # and what could not be read may stand elsewhere.
+        rows = rows.filter((pl.col("kind") == "file") & pl.col("error").is_null())
         costs, helds = rows["cost"].to_list(), rows["held"].to_list()
         start = cost_before = held_before = 0
         while (at := bisect_right(costs, cost_before + target_bytes - cost, lo=start)) < rows.height:

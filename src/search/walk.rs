@@ -217,7 +217,7 @@ impl Walker {
         let mut told = 0;
         for problem in problems {
             if self.holds(b"") && self.is_first(|| problem.path.clone()) {
-                listing.add_noted(&problem.path, FileKind::File, Note::Failed(problem.error));
+                listing.add_noted_elsewhere(&problem.path, Note::Failed(problem.error));
                 told += 1;
             }
         }

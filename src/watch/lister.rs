@@ -121,7 +121,7 @@ impl<'a> Lister<'a> {
         let failed = match listing.note(entry) {
             None => false,
             // A file above the source is none of its entries.
-            Some(Note::Failed(_)) => !listing.name(entry).contains(&b'/'),
+            Some(Note::Failed(_)) => !listing.stands_elsewhere(entry),
             Some(_) => return Ok(None),
         };
         if entry.role == Role::Noted && !failed {

@@ -7,6 +7,8 @@ import os
 import pickle
 import re
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,10 @@ def test_filters_keep_what_they_keep_in_polars(table: str, mixed_tree: Path) -> 
             col("extension").is_in(["py", "rs", "md", "txt", "none"]),
             pl.col("extension").is_in(["py", "rs", "md", "txt"]),
         ),
+        # More than so many items are a list in Daft's plan, too.
+        (col("extension").is_in([*"abcdef", "py"]), pl.col("extension") == "py"),
+        (~col("extension").is_in([*"abcdef", "py"]), pl.col("extension") != "py"),
+        (reduce(or_, [col("size") == at for at in range(400)]), pl.col("size") < 400),
         (col("size").between(50, 500), pl.col("size").is_between(50, 500)),
         (col("modified") < noon, pl.col("modified") < noon),
         (col(word) == "file", pl.col(word).cast(pl.String) == "file"),
@@ -198,6 +204,17 @@ def test_filters_keep_what_they_keep_in_polars(table: str, mixed_tree: Path) -> 
         )
         whole = local(*arguments, str(mixed_tree)).filter(of_polars).select("path", "size").collect()
         assert_frame_equal(found.sort("path"), whole.sort("path"))
+
+
+def test_a_query_that_needs_no_column_counts_rows(mixed_tree: Path) -> None:
+    import daft
+
+    hits = distributed.scan_hits("TODO", str(mixed_tree), target_bytes=60_000)
+    rows = vfo.search_files("TODO", str(mixed_tree)).height
+    assert hits.count_rows() == rows
+    assert hits.select(daft.lit(1).alias("one")).to_pydict() == {"one": [1] * rows}
+    assert daft.sql("select count(*) as n from hits").to_pydict() == {"n": [rows]}
+    assert len(daft.sql("select 1 as one from hits").to_pydict()["one"]) == rows
 
 
 def test_only_what_means_the_same_is_translated() -> None:
@@ -279,8 +296,10 @@ def test_what_cannot_be_used_is_refused_at_the_call(demo: Path) -> None:
         distributed.scan_files("gone")
     with pytest.raises(vfo.ArgumentError, match="target_bytes"):
         distributed.scan_files(target_bytes=0)
-    with pytest.raises(vfo.ArgumentError, match="a plan is of one folder"):
+    with pytest.raises(vfo.ArgumentError, match="expected one folder, file or glob, got a list"):
         distributed.scan_chunks(["src", "data"])  # type: ignore[arg-type]
+    with pytest.raises(vfo.ArgumentError, match="a part of a plan already"):
+        distributed.scan_files(next(vfo.plan(".")))  # type: ignore[arg-type]
     for name in ("max_hits", "ordered", "time_limit", "cancel", "follow_symlinks"):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
             distributed.scan_hits("x", **{name: 1})  # type: ignore[arg-type]

@@ -175,6 +175,54 @@ def test_what_a_part_ended_with_is_a_row_when_it_has_gone(tmp_path: Path) -> Non
     assert hits["relative_path"].to_list() == ["a/x.txt", "a/y.txt", "a/z.txt", "c/y.txt", "c/z.txt"]
 
 
+def test_what_is_something_else_now_has_gone(tmp_path: Path) -> None:
+    root = make_tree(tmp_path / "s", dict.fromkeys(("a", "d/x", "d/y", "e"), b"needle\n"))
+    parts = list(vfo.plan(root, target_bytes=1))
+    assert [part.until for part in parts] == [b"a", b"d/x", b"d/y", None]
+    (root / "d").rename(tmp_path / "d")
+    (root / "d").symlink_to(tmp_path / "d")
+    coverage = pl.concat([vfo.scan_coverage("needle", part).collect() for part in parts])
+    assert coverage.select("relative_path", "status").rows() == [
+        ("a", "searched"), ("d", "vanished"), ("d", "vanished"), ("e", "searched"),
+    ]  # fmt: skip
+    (root / "d").unlink()
+    (root / "d").write_bytes(b"needle\n")
+    coverage = pl.concat([vfo.scan_coverage("needle", part).collect() for part in parts])
+    assert sorted(coverage.filter(status="vanished")["relative_path"]) == ["d", "d"]
+    assert sorted(coverage.filter(status="searched")["relative_path"]) == ["a", "d", "e"]
+
+
+def test_ignore_files_that_cannot_be_used_are_no_end_and_keep_their_place(tmp_path: Path) -> None:
+    make_tree(tmp_path, {f"t/{path}": b"needle\n" for path in ("a", "sub/!a", "sub/a", "sub/z", ".git/HEAD")})
+    for broken in ("t/.git/info/exclude", "t/sub/.git/info/exclude", "t/sub/.gitignore"):
+        (tmp_path / broken).mkdir(parents=True)
+    for source in (str(tmp_path / "t"), str(tmp_path / "t" / "sub")):
+        parts = list(vfo.plan(source, target_bytes=1))
+        assert [part.until for part in parts[:-1]] == sorted(part.until or b"" for part in parts[:-1])
+        assert_whole(source, parts)
+    root = vfo.Root(tmp_path / "t")
+    (tmp_path / "t/.gitignore").mkdir()
+    parts = list(vfo.plan("sub", target_bytes=1, within=root))
+    files = [vfo.scan_files(part).drop("accessed").collect() for part in parts]
+    whole = vfo.scan_files("sub", within=root).drop("accessed").collect()
+    assert_frame_equal(pl.concat(files), whole)
+    # What stands above the source is told by the path that it has.
+    assert ".gitignore" in whole.filter(pl.col("error").is_not_null())["path"].to_list()
+    empty = tmp_path / "t/sub/empty"
+    empty.mkdir()
+    (part,) = vfo.plan(empty)
+    assert part.files == 0
+    assert_whole(str(empty), [part])
+
+
+def test_a_relative_source_is_the_one_from_where_it_was_planned(demo: Path, tmp_path: Path) -> None:
+    parts = vfo.plan("src", target_bytes=1)
+    os.chdir(tmp_path)
+    assert [path for part in parts for path in vfo.scan_files(part).collect()["path"]] == [
+        "src/app.py", "src/lib.rs", "src/util.py",
+    ]  # fmt: skip
+
+
 def test_a_machine_without_the_file_system_is_told(tmp_path: Path) -> None:
     root = make_tree(tmp_path / "mount", {"a": b"1", "b": b"2"})
     parts = list(vfo.plan(root, target_bytes=1)) + list(vfo.plan(f"{root}/*"))
@@ -211,13 +259,16 @@ def test_what_a_plan_and_a_part_do_not_take_is_refused(demo: Path) -> None:
     for target, error in ((0, vfo.ArgumentError), (True, TypeError), ("1", TypeError)):
         with pytest.raises(error, match="target_bytes: "):
             vfo.plan(".", target_bytes=target)  # type: ignore[arg-type]
-    with pytest.raises(vfo.ArgumentError, match="source: a plan is of one folder, file or glob"):
+    with pytest.raises(vfo.ArgumentError, match="source: expected one folder, file or glob, got a list"):
         vfo.plan(["src", "data"])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="unexpected keyword argument 'follow_symlinks'"):
         vfo.plan(".", follow_symlinks=True)  # type: ignore[call-arg]
     with pytest.raises(vfo.PathNotFoundError):
         vfo.plan("gone")
     (part,) = vfo.plan(".", include="*.py")
+    with pytest.raises(vfo.ArgumentError, match="it is a part of a plan already"):
+        vfo.plan(part)  # type: ignore[arg-type]
+    assert {part: 1}[pickle.loads(pickle.dumps(part))] == 1
     for options in ({"include": "*.rs"}, {"follow_symlinks": False}, {"within": "."}):
         with pytest.raises(vfo.ArgumentError, match=f"{next(iter(options))}: what is walked was settled when"):
             vfo.scan_files(part, **options)  # type: ignore[arg-type]

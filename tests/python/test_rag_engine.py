@@ -78,6 +78,20 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_done(tmp_path: Path, 
     assert not (tmp_path / "index").exists()
 
 
+class Failing(HashEmbedder):
+    def embed(self, texts: object) -> object:
+        raise ValueError("no memory left on the accelerator")
+
+
+def test_a_worker_that_fails_raises_what_it_raised(tmp_path: Path, demo: Path) -> None:
+    index = Index(tmp_path / "index", embedder=Failing())
+    with pytest.raises(ValueError, match="no memory left on the accelerator"):
+        index.sync("src", engine="daft")
+    index = Index(tmp_path / "index", embedder=HashEmbedder())
+    assert index.sync("src", engine="daft").filter(status="added")["files"].item() == 3
+    assert index.verify().is_empty()
+
+
 def test_a_ray_cluster_cuts_and_embeds(tmp_path: Path) -> None:
     code = "".join(f"def function_{at}():\n    return {at}\n\n" for at in range(200)).encode()
     root = make_tree(tmp_path / "tree", {f"p{at % 3}/m{at}.py": code + str(at).encode() for at in range(40)})

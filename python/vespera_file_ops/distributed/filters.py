@@ -16,7 +16,7 @@ from daft.expressions import ExpressionVisitor
 if TYPE_CHECKING:
     from daft.expressions import Expression
 
-__all__ = ["polars_filter"]
+__all__ = ["columns_of", "polars_filter"]
 
 # Longer lists are left to Daft: each item is a comparison here.
 _MOST_ITEMS = 64
@@ -43,7 +43,48 @@ def polars_filter(expression: Expression | None, columns: pl.Schema) -> pl.Expr 
         expression: The filter.
         columns: The columns of the table, which have other types in Daft here and there.
     """
-    return None if expression is None else _Translation(columns).visit(expression)
+    if expression is None:
+        return None
+    try:
+        return _Translation(columns).visit(expression)
+    except RecursionError:
+        # A chain of hundreds; Daft applies it.
+        return None
+
+
+def columns_of(expression: Expression | None, columns: pl.Schema) -> set[str]:
+    """The columns by which Daft will filter once more."""
+    if expression is None:
+        return set()
+    try:
+        return _Names().visit(expression)
+    except RecursionError:
+        return set(columns)
+
+
+class _Names(ExpressionVisitor["set[str]"]):
+    """The columns that an expression names. Daft's own visitor of this kind fails at a list."""
+
+    def visit_col(self, name: str) -> set[str]:
+        return {name}
+
+    def visit_lit(self, *_: object) -> set[str]:
+        return set()
+
+    def visit_alias(self, expr: Expression, *_: object) -> set[str]:
+        return self.visit(expr)
+
+    def visit_cast(self, expr: Expression, *_: object) -> set[str]:
+        return self.visit(expr)
+
+    def visit_function(self, name: str, args: list[Any]) -> set[str]:  # noqa: ARG002
+        found: set[str] = set()
+        for arg in args:
+            found |= self.visit_coalesce(arg) if isinstance(arg, list) else self.visit(arg)
+        return found
+
+    def visit_coalesce(self, args: list[Any]) -> set[str]:
+        return self.visit_function("coalesce", args)
 
 
 class _Translation(ExpressionVisitor["pl.Expr | None"]):
@@ -51,7 +92,7 @@ class _Translation(ExpressionVisitor["pl.Expr | None"]):
 
     def __init__(self, columns: pl.Schema) -> None:
         self.columns = columns
-        # A conjunction may lose operands, but not inside of what is no conjunction.
+        # An operand of `and` may be left out, which keeps more rows, but not within `not` or `or`.
         self.may_lose = True
 
     def visit_col(self, name: str) -> pl.Expr | None:

@@ -14,7 +14,7 @@ from .._core import CancelToken
 from ..frames import frames_of, schema_of
 from ..planning import cost_of, plan
 from ..request import ScanRequest
-from .filters import polars_filter
+from .filters import columns_of, polars_filter
 from .tasks import FrameTask, daft_schema
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ class TreeSource(DataSource):
     async def get_tasks(self, pushdowns: Pushdowns) -> AsyncIterator[FrameTask]:
         """One task for each part of the plan, the heaviest first: one that began last would keep all others waiting."""
         needed = set(self.columns) if pushdowns.columns is None else set(pushdowns.columns)
-        # Daft filters once more, by these columns.
-        needed |= pushdowns.filter_required_column_names()
+        needed |= columns_of(pushdowns.filters, self.columns)
+        # Where no column is asked for, rows are counted, by one that costs nothing.
+        needed = needed or {"relative_path"}
         schema = pl.Schema({name: dtype for name, dtype in self.columns.items() if name in needed})
         predicate = polars_filter(pushdowns.filters, self.columns)
         # With a filter that is not wholly here, rows that Daft drops would use up some of the limit.

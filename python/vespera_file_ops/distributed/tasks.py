@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import pickle
 import platform
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from daft.io.pushdowns import Pushdowns
 
 __all__ = ["FrameTask", "daft_schema", "run_tasks"]
+
+# The column by which a task says that it failed.
+_FAILURE = "failure"
 
 
 class FrameTask(DataSourceTask):
@@ -68,9 +73,25 @@ def run_tasks(
         work: The functions, which are pickled.
     """
     interrupts.listen(everywhere=True)
-    tasks = [FrameTask(columns, function) for function in work]
-    for table in _Tasks(name, columns, tasks).read().to_arrow_iter():
-        yield pl.DataFrame(table)
+    sent = pl.Schema({**columns, _FAILURE: pl.Binary()})
+    tasks = [FrameTask(sent, functools.partial(_told, columns, function)) for function in work]
+    for table in _Tasks(name, sent, tasks).read().to_arrow_iter():
+        frame = pl.DataFrame(table)
+        for failure in frame[_FAILURE].drop_nulls():
+            raise pickle.loads(failure)
+        yield frame.drop(_FAILURE)
+
+
+def _told(columns: pl.Schema, function: Callable[[], Iterator[pl.DataFrame]]) -> Iterator[pl.DataFrame]:
+    """What a function gives, and how it failed: Daft would tell every error as one of its own."""
+    import cloudpickle
+
+    try:
+        for frame in function():
+            yield frame.with_columns(pl.lit(None, pl.Binary).alias(_FAILURE))
+    except Exception as error:
+        nothing = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items()]
+        yield pl.DataFrame({_FAILURE: [cloudpickle.dumps(error)]}).select(*nothing, _FAILURE)
 
 
 class _Tasks(DataSource):
@@ -96,7 +117,13 @@ class _Tasks(DataSource):
 
 def daft_schema(columns: pl.Schema) -> Schema:
     """The schema of the batches that frames with these columns become."""
-    return _record_batch(pl.DataFrame(schema=columns)).schema()
+    return _daft_schema(tuple(columns.items()))
+
+
+# Daft asks each task for it, and a plan may have tens of thousands.
+@functools.lru_cache(maxsize=64)
+def _daft_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> Schema:
+    return _record_batch(pl.DataFrame(schema=pl.Schema(columns))).schema()
 
 
 def _record_batch(frame: pl.DataFrame) -> RecordBatch:

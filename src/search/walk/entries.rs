@@ -61,28 +61,36 @@ impl Walker {
             self.consider(listing, handle, name, kind, relative);
         }
         for problem in problems {
-            let name_here = name_in(&listing.folder, &problem);
+            let below = problem.path.strip_prefix(listing.folder.shown.as_slice());
             // One that stands elsewhere is told where the folder is.
-            let is_held = match name_here {
-                Some(name) => self.holds(&[relative.as_slice(), name].concat()),
+            let is_held = match below {
+                Some(below) => self.holds(&[relative.as_slice(), below].concat()),
                 None => self.holds(listing.folder.own_relative()),
             };
-            let name = name_here.unwrap_or(&problem.path).to_vec();
-            if is_held && self.is_first(|| listing.folder.canonical(&name)) {
-                listing.add_noted(&name, FileKind::File, Note::Failed(problem.error));
+            let name = name_in(&listing.folder, &problem).map(<[u8]>::to_vec);
+            let known_as = name.as_ref().unwrap_or(&problem.path);
+            if is_held && self.is_first(|| listing.folder.canonical(known_as)) {
+                match name {
+                    Some(name) => listing.add_noted(&name, FileKind::File, Note::Failed(problem.error)),
+                    None => listing.add_noted_elsewhere(&problem.path, Note::Failed(problem.error)),
+                }
             }
         }
         self.note_lost(listing, |name| {
-            raw.iter().any(|&(start, length, _)| &names[start as usize..(start + length) as usize] == name)
+            raw.iter()
+                .find(|&&(start, length, _)| &names[start as usize..(start + length) as usize] == name)
+                .map(|raw| raw.2)
         });
         Some(())
     }
 
     /// Tell if the way to the end of the section is not there any more: what was planned to be here has gone.
-    fn note_lost(&self, listing: &mut Listing, is_present: impl Fn(&[u8]) -> bool) {
+    fn note_lost(&self, listing: &mut Listing, kind_of: impl Fn(&[u8]) -> Option<FileKind>) {
         let Some(section) = &self.options.section else { return };
         let Some((name, is_folder)) = section.expects_in(listing.folder.relative()) else { return };
-        if listing.error.is_none() && !is_present(name) {
+        let is_there =
+            kind_of(name).is_some_and(|kind| kind == FileKind::Unknown || is_folder == (kind == FileKind::Dir));
+        if listing.error.is_none() && !is_there {
             let lost = std::io::Error::new(std::io::ErrorKind::NotFound, LOST);
             let kind = if is_folder { FileKind::Dir } else { FileKind::File };
             let path = [&listing.folder.shown, name].concat();

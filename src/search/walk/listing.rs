@@ -3,7 +3,8 @@
 //! A listing owns the names of its folder in one allocation. Most entries are simply wanted; the few that are not carry
 //! a note that says why.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::entry_path::EntryPath;
@@ -68,6 +69,8 @@ pub struct Listing {
     names: Vec<u8>,
     statuses: Vec<FileStatus>,
     notes: BTreeMap<u32, Note>,
+    /// Which entries are named by a whole path, because they stand in another folder.
+    elsewhere: BTreeSet<u32>,
     folder_is_text: bool,
     /// Whether the entries were named by the caller.
     pub named: bool,
@@ -104,23 +107,33 @@ impl Listing {
         }
     }
 
+    /// Whether an entry is none of this folder, and named by its whole path.
+    #[must_use]
+    pub fn stands_elsewhere(&self, entry: &Entry) -> bool {
+        entry.role == Role::Noted && self.elsewhere.contains(&entry.start)
+    }
+
     /// The path of an entry that does not stand in this folder, in a walk that must not leave its root.
     fn path_from_root(&self, entry: &Entry) -> Option<&[u8]> {
         let name = self.name(entry);
         // What the caller named with a slash ends in `..`, and where that leads is for the root to say.
-        let stands_here =
-            name != b".." && (!name.contains(&b'/') || (!self.named && name.starts_with(&self.folder.shown)));
+        let stands_here = if self.stands_elsewhere(entry) {
+            self.below_folder(name).is_some()
+        } else {
+            name != b".." && !name.contains(&b'/')
+        };
         (self.folder.source.root.is_confined() && !stands_here).then_some(name)
     }
 
     /// The path of an entry from the handle of the folder, which is its name but for what is noted from elsewhere.
     fn path_from_folder(&self, entry: &Entry) -> &[u8] {
-        match (entry.role, self.name(entry)) {
-            (Role::Noted, name) if name.contains(&b'/') => {
-                name.strip_prefix(self.folder.shown.as_slice()).unwrap_or(name)
-            }
-            (_, name) => name,
-        }
+        let name = self.name(entry);
+        if self.stands_elsewhere(entry) { self.below_folder(name).unwrap_or(name) } else { name }
+    }
+
+    /// A whole path from this folder on, if it leads through it.
+    fn below_folder<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        path.strip_prefix(self.folder.shown.as_slice())
     }
 
     /// The status of an entry, if the walk has asked for it already.
@@ -160,8 +173,7 @@ impl Listing {
                 };
                 split_path(whole, source_bytes)
             }
-            // A file that does not stand in this folder is noted by its whole path.
-            Role::Noted if self.name(entry).contains(&b'/') && !self.named => {
+            Role::Noted if self.stands_elsewhere(entry) => {
                 let whole = self.name(entry);
                 split_path(whole, if whole.starts_with(&self.folder.source.shown) { source_bytes } else { 0 })
             }
@@ -199,6 +211,7 @@ impl Listing {
             names: Vec::new(),
             statuses: Vec::new(),
             notes: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
             named: false,
             unreached: false,
         }
@@ -233,6 +246,12 @@ impl Listing {
         self.add(name, kind, Role::Noted);
     }
 
+    /// What does not stand in this folder, but is told here, by its whole path.
+    pub(super) fn add_noted_elsewhere(&mut self, path: &[u8], note: Note) {
+        self.elsewhere.insert(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+        self.add_noted(path, FileKind::File, note);
+    }
+
     /// The folder's own row, at the head.
     pub(super) fn add_own(&mut self, kind: FileKind) {
         self.entries
@@ -240,9 +259,23 @@ impl Listing {
     }
 
     pub(super) fn sort(&mut self) {
-        let names = &self.names;
-        let name = |entry: &Entry| &names[entry.start as usize..(entry.start + entry.length) as usize];
-        self.entries.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+        let mut entries = std::mem::take(&mut self.entries);
+        if self.elsewhere.is_empty() {
+            entries.sort_unstable_by(|a, b| self.name(a).cmp(self.name(b)));
+        } else {
+            entries.sort_by(|a, b| self.order(a, b));
+        }
+        self.entries = entries;
+    }
+
+    /// The order of rows, where some are of deeper folders; what lies above comes first.
+    fn order(&self, a: &Entry, b: &Entry) -> Ordering {
+        let place = |entry: &Entry| -> Option<Vec<&[u8]>> {
+            let name = self.name(entry);
+            let path = if self.stands_elsewhere(entry) { self.below_folder(name)? } else { name };
+            Some(path.split(|byte| *byte == b'/').collect())
+        };
+        place(a).cmp(&place(b))
     }
 }
 
