@@ -99,7 +99,15 @@ def test_the_metadata_says_what_holds() -> None:
     assert said["License-File"] == "LICENSE"
     assert "GNU AFFERO GENERAL PUBLIC LICENSE" in (ROOT / "LICENSE").read_text()[:200]
     assert said["Requires-Python"] == ">=3.10"
-    assert set(said.get_all("Provides-Extra", [])) == {"dev", "docs", "mcp", "notebook", "rag", "rag-onnx"}
+    assert set(said.get_all("Provides-Extra", [])) == {
+        "dev",
+        "distributed",
+        "docs",
+        "mcp",
+        "notebook",
+        "rag",
+        "rag-onnx",
+    }
     assert {"Operating System :: POSIX :: Linux", "Programming Language :: Rust"} <= set(said.get_all("Classifier", []))
     (command,) = metadata.distribution("vespera-file-ops").entry_points.select(group="console_scripts")
     assert (command.name, command.value) == ("vfo", "vespera_file_ops.cli:main")
