@@ -135,7 +135,12 @@ def test_both_make_commands_are_shown() -> None:
 
 def test_the_demo_ends_with_what_to_do_next() -> None:
     done = subprocess.run(
-        ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        ["make", "--no-print-directory", "--dry-run", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     last = done.stdout.splitlines()[-1]
     said = subprocess.run(["bash", "-c", last], capture_output=True, text=True, timeout=60, check=True).stdout
