@@ -148,9 +148,9 @@ def _shape(said: dict[str, Any]) -> str:
 
 def commands(_: str) -> str:
     """Every command, its arguments and its options."""
-    from vespera_file_ops.cli_arguments import _parser
+    from vespera_file_ops.cli.arguments import command_parser
 
-    return "\n\n".join(_command(parser) for parser in _parsers(_parser()))
+    return "\n\n".join(_command(parser) for parser in _parsers(command_parser()))
 
 
 def _parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

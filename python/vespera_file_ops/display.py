@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from .cli_table import TextTable
 from .errors import ArgumentError
 from .forks import ensure_not_forked
 from .html_table import html_table
@@ -22,6 +21,7 @@ from .ledger import counted
 from .paths import text_list
 from .progress import byte_text
 from .result import ChunkResult, SearchResult
+from .text_table import TextTable
 
 if TYPE_CHECKING:
     from typing import IO

@@ -1,4 +1,4 @@
-"""Rows as HTML for a notebook: what `cli_table` is on a terminal.
+"""Rows as HTML for a notebook: what `text_table` is on a terminal.
 
 Names and contents of files are not to be trusted: every text is escaped, control characters are shown as symbols, and
 the address of a link is percent-encoded behind a scheme or a dot of our own, so that no file can be named after a
@@ -13,8 +13,8 @@ from datetime import datetime
 from html import escape
 from urllib.parse import quote
 
-from .cli_table import match_span, value_text, visible
 from .progress import byte_text
+from .text_table import match_span, value_text, visible
 
 __all__ = ["html_table"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CHUNKS", "COVERAGE", "EVENTS", "FILES", "HITS", "Column", "column_lines"]
+__all__ = ["CHUNKS", "COVERAGE", "EVENTS", "FILES", "HITS", "REASON", "Column", "column_lines"]
 
 
 class Column(NamedTuple):
@@ -125,6 +125,9 @@ DIFFERENCES = (
     Column("blake3", "String", "the content's hash, where the saved table or this comparison knows it"),
     Column("error", "String", "why it could not be compared"),
 )
+
+REASON = Column("reason", "String", "what became of the path, and what would change it")
+"""What `explain` adds to the coverage table."""
 
 EVENTS = (
     Column("time", "Datetime", "when it was observed, the same for all rows of a frame"),

@@ -17,8 +17,8 @@ import polars as pl
 import pytest
 
 import vespera_file_ops as vfo
-from vespera_file_ops.cli_arguments import FORMATS, parse
-from vespera_file_ops.cli_table import TextTable, visible
+from vespera_file_ops.cli.arguments import FORMATS, parse
+from vespera_file_ops.text_table import TextTable, visible
 
 from conftest import make_tree
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from vespera_file_ops import cli_completion
-from vespera_file_ops.cli_arguments import FORMATS
+from vespera_file_ops.cli import completion as cli_completion
+from vespera_file_ops.cli.arguments import FORMATS
 
 Ask = Callable[[str], list[str]]
 
@@ -84,7 +84,7 @@ def typed_in_zsh(keys: str, until: str) -> str:
 
 
 ASKED = [
-    ("vfo ", {"files", "search", "chunks", "info", "hash", "read", "index", "serve"}),
+    ("vfo ", {"files", "search", "chunks", "info", "hash", "read", "explain", "watch", "index", "serve"}),
     ("vfo index ", {"sync", "search", "status", "verify"}),
     ("vfo files --bl", {"--blake3"}),
     ("vfo search x --form", {"--format"}),
@@ -97,6 +97,10 @@ ASKED = [
     ("vfo search x --columns path,line_n", {"path,line_number"}),
     ("vfo files --columns bl", set[str]()),
     ("vfo files --blake3 --columns bl", {"blake3"}),
+    ("vfo explain x --columns rea", {"reason"}),
+    ("vfo watch --columns ev", {"event"}),
+    ("vfo watch -f ", {"table", "csv", "ndjson"}),
+    ("vfo explain --source ", {"src/", "data/"}),
     ("vfo read src/", {"src/app.py", "src/lib.rs", "src/util.py"}),
     ("vfo search TODO s", {"src/"}),
     ("vfo files --within ", {"src/", "data/"}),
@@ -110,7 +114,7 @@ def test_bash_completes(line: str, offered: set[str], home: Path) -> None:
     assert set(in_bash(line)) - {""} == offered
 
 
-@pytest.mark.parametrize(("line", "offered"), [ASKED[at] for at in (0, 4, 7, 10, 13)])
+@pytest.mark.parametrize(("line", "offered"), [ASKED[at] for at in (0, 4, 7, 10, 17)])
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
 def test_fish_completes(line: str, offered: set[str], home: Path) -> None:
     assert vfo("--install-completion", "fish").returncode == 0

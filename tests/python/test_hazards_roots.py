@@ -18,7 +18,8 @@ import pytest
 
 import vespera_file_ops as vfo
 from test_bad_arguments import BAD, CALLS
-from vespera_file_ops import cli, cli_arguments
+from vespera_file_ops import cli
+from vespera_file_ops.cli.arguments import command_parser
 
 SECRET = "SECRET"
 # What leads out of the root of `roots`, in every way that a path can.
@@ -121,7 +122,7 @@ def test_no_path_leads_the_command_line_out(roots: Path, escape: str, capfd: pyt
     # A tokenizer is read from within the root too.
     assert cli.main(["chunks", "file", "--tokenizer", escape, "--within", str(roots)]) == 2
     assert SECRET not in "".join(capfd.readouterr())
-    [commands] = [action for action in cli_arguments._parser()._actions if action.dest == "command"]
+    [commands] = [action for action in command_parser()._actions if action.dest == "command"]
     assert isinstance(commands.choices, dict)
     for command, parser in commands.choices.items():
         # Those of the server are tried in test_mcp_safety.py.

@@ -15,7 +15,7 @@ import pytest
 
 import nu_shell
 import vespera_file_ops as vfo
-from vespera_file_ops.cli_arguments import _parser
+from vespera_file_ops.cli.arguments import command_parser
 
 pytestmark = pytest.mark.skipif(nu_shell.MISSING is not None, reason=nu_shell.MISSING or "")
 
@@ -274,7 +274,7 @@ DIFFERENT = {
 def test_short_flags_are_those_of_the_command_line(demo: Path) -> None:
     flags = "{name: $it.name, flags: ($it.signatures | values | first)}"
     code = f"scope commands | where name =~ '^vfo ' | each {{|it| {flags}}}"
-    commands = next(action.choices for action in _parser()._actions if isinstance(action.choices, dict))
+    commands = next(action.choices for action in command_parser()._actions if isinstance(action.choices, dict))
     met = set()
     for command in nu_shell.values(code, demo):
         name = command["name"].removeprefix("vfo ")

@@ -14,7 +14,7 @@ from mcp import Client
 import vespera_file_ops as vfo
 from test_house import HAZARDS
 from vespera_file_ops import distributed, rag, tables
-from vespera_file_ops.cli_arguments import _parser
+from vespera_file_ops.cli.arguments import command_parser
 
 from mcp_tools import server_of, with_client
 
@@ -129,7 +129,7 @@ def test_the_figures_are_those_of_the_readme(site: Path) -> None:
 
 def test_every_option_of_the_command_is_told(site: Path) -> None:
     shown = text_of(site / "cli.html")
-    for command in _parser()._subparsers._group_actions[0].choices.values():  # type: ignore[union-attr]
+    for command in command_parser()._subparsers._group_actions[0].choices.values():  # type: ignore[union-attr]
         for action in command._actions:
             assert all(name in shown for name in action.option_strings if name not in {"-h", "--help"})
 

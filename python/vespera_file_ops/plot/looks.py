@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..cli_table import visible
 from ..errors import MissingExtraError
 from ..ledger import counted
+from ..text_table import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

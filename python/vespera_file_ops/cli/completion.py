@@ -11,10 +11,10 @@ import shlex
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
-from . import _core, tables
-from .errors import ArgumentError
-from .options import StrategyName
-from .writes import append_file, write_file_atomic
+from .. import _core, tables
+from ..errors import ArgumentError
+from ..options import StrategyName
+from ..writes import append_file, write_file_atomic
 
 if TYPE_CHECKING:
     import argparse
@@ -29,9 +29,11 @@ _COLUMNS = {
     "info": tables.FILES,
     "hash": tables.FILES,
     "chunks": tables.CHUNKS,
+    "explain": (*tables.COVERAGE, tables.REASON),
+    "watch": tables.EVENTS,
 }
 _FILES = {"source", "positional", "output", "tokenizer", "token_file"}
-_FOLDERS = {"within", "folder", "index", "root"}
+_FOLDERS = {"within", "folder", "index", "root", "below"}
 
 
 class _Place(NamedTuple):

@@ -8,30 +8,51 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from . import _core
-from .cli_parser import SIZE_UNITS, Parser, size
-from .paths import encode_path, encode_within
+from .. import _core
+from ..errors import ArgumentError
+from ..paths import encode_path, encode_within
+from .parser import SIZE_UNITS, Parser, size
 
-__all__ = ["FORMATS", "chunk_options", "parse", "search_options", "walk_options"]
+__all__ = [
+    "FORMATS",
+    "_ENDLESS_FORMATS",
+    "chunk_options",
+    "command_parser",
+    "option_text",
+    "parse",
+    "search_options",
+    "walk_options",
+    "watch_options",
+]
 
 FORMATS = ("table", "csv", "ndjson", "json", "parquet", "arrow")
+
+# Those that need no end.
+_ENDLESS_FORMATS = ("table", "csv", "ndjson")
 
 _WITHIN = "a folder in which paths start, and which nothing leads out of"
 _WALK_FLAGS = ("include_hidden", "follow_symlinks", "one_file_system", "absolute_paths")
 _WALK_VALUES = ("types", "max_depth", "max_file_size", "within", "threads", "time_limit")
 _SEARCH_FLAGS = ("fixed_strings", "whole_word", "invert_match", "multiline")
 _SEARCH_VALUES = ("encoding", "max_hits", "max_hits_per_file", "max_line_bytes", "strategy")
+# The flags that are not called like their option.
+_FLAG_OF: dict[tuple[str, object], str] = {("include_hidden", True): "--hidden", ("binary", "search"): "--text"}
+_NOT_EXPLAINED = ("max_hits", "context", "captures", "ledger", "ordered", "threads", "time_limit")
+_NOT_SYNCED = ("ordered", "time_limit", "absolute_paths")
+_NOT_WATCHED = ("ordered", "threads", "time_limit")
 _CHUNK_VALUES = ("chunk_size", "overlap", "encoding", "strategy")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line, checked; `command` is the subcommand's name."""
-    parser = _parser()
+    parser = command_parser()
     if "_ARGCOMPLETE" in os.environ:
-        from .cli_completion import answer
+        from .completion import answer
 
         answer(parser)
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -40,6 +61,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     given, unknown = parser.parse_known_args(words)
     if unknown:
         given.parser.refuse(unknown)
+    if given.command == "search":
+        if not given.pattern and not given.positional:
+            raise ArgumentError("a pattern is needed: vfo search PATTERN [SOURCE ...]")
+        given.source = given.positional if given.pattern else given.positional[1:]
+        given.pattern = given.pattern or given.positional[:1]
     return given
 
 
@@ -53,7 +79,7 @@ class _Completion(argparse.Action):
         values: object,
         _option: str | None = None,
     ) -> None:
-        from .cli_completion import install, script
+        from .completion import install, script
 
         shell = None if values is None else str(values)
         if self.dest == "show_completion":
@@ -66,8 +92,7 @@ class _Completion(argparse.Action):
 
 def walk_options(given: argparse.Namespace) -> dict[str, object]:
     """The walk's options, without those that were left at their default."""
-    options: dict[str, object] = {name: True for name in _WALK_FLAGS if getattr(given, name)}
-    options |= {name: getattr(given, name) for name in _WALK_VALUES if getattr(given, name) is not None}
+    options = _given(given, _WALK_FLAGS, _WALK_VALUES)
     # As with ripgrep's -g, one that begins with ! leaves out.
     include = [glob for glob in given.include if not glob.startswith("!")]
     exclude = [glob[1:] for glob in given.include if glob.startswith("!")] + given.exclude
@@ -79,38 +104,59 @@ def walk_options(given: argparse.Namespace) -> dict[str, object]:
         options["respect_ignore"] = False
     if given.no_require_git:
         options["require_git"] = False
-    if given.no_ordered:
+    if getattr(given, "no_ordered", False):
         options["ordered"] = False
     return options
 
 
 def search_options(given: argparse.Namespace) -> dict[str, object]:
     """The options of a search, those of its walk included."""
-    options = walk_options(given)
-    options |= {name: True for name in _SEARCH_FLAGS if getattr(given, name)}
-    options |= {name: getattr(given, name) for name in _SEARCH_VALUES if getattr(given, name) is not None}
+    options = walk_options(given) | _given(given, _SEARCH_FLAGS, _SEARCH_VALUES)
     if given.ignore_case or given.smart_case:
         options["ignore_case"] = True if given.ignore_case else "smart"
     if given.text:
         options["binary"] = "search"
-    if given.context:
+    if getattr(given, "context", None):
         options["context"] = given.context
-    if given.captures:
+    if getattr(given, "captures", False):
         options["captures"] = True
     return options
 
 
+def watch_options(given: argparse.Namespace) -> dict[str, Any]:
+    """The options of watching, those of its walk included."""
+    return walk_options(given) | _given(given, ("initial",), ("debounce",))
+
+
 def chunk_options(given: argparse.Namespace) -> dict[str, object]:
     """The options of chunking, those of its walk included."""
-    options = walk_options(given)
-    options |= {name: getattr(given, name) for name in _CHUNK_VALUES if getattr(given, name) is not None}
+    options = walk_options(given) | _given(given, (), _CHUNK_VALUES)
     if given.tokenizer is not None:
         path = encode_path("tokenizer", given.tokenizer)
         options["tokenizer"] = _core.read_bytes(path, strategy="auto", within=encode_within(given.within), cancel=None)
     return options
 
 
-def _parser() -> Parser:
+def _given(given: argparse.Namespace, flags: Sequence[str], values: Sequence[str]) -> dict[str, object]:
+    """What was given of these; not every command has them all."""
+    options: dict[str, object] = {name: True for name in flags if getattr(given, name, False)}
+    return options | {name: getattr(given, name) for name in values if getattr(given, name, None) is not None}
+
+
+def option_text(option: str, value: object) -> str:
+    """An option of a call as the command line spells it."""
+    if isinstance(value, list):
+        return " ".join(option_text(option, one) for one in value)
+    if (option, value) in _FLAG_OF:
+        return _FLAG_OF[option, value]
+    name = option.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {shlex.quote(str(value))}"
+
+
+def command_parser() -> Parser:
+    """The parser of the whole command line."""
     parser = Parser(
         prog="vfo",
         description="A file tree is a data frame: search, list, describe, hash and chunk files, as tables.",
@@ -158,6 +204,35 @@ def _parser() -> Parser:
     read.add_argument("--within", help=_WITHIN)
     read.add_argument("-E", "--encoding", help='decode it from this encoding, or "auto"; without it, the bytes')
     _add_output(read, "lines")
+
+    explain = commands.add_parser("explain", help="why a file is searched, or is not")
+    explain.epilog = "Exit status: 0 if the file is searched, 1 if not, 2 on an error."
+    explain.add_argument("source", nargs="+", metavar="path", help="files")
+    explain.add_argument(
+        "--source",
+        dest="below",
+        metavar="FOLDER",
+        help="what is searched (default: the current directory, or else the folder of the path)",
+    )
+    _add_search(explain, without=_NOT_EXPLAINED)
+    _add_walk(explain, without=_NOT_EXPLAINED)
+    _add_output(explain, None)
+
+    watch = commands.add_parser("watch", help="what changes below a folder, as it changes")
+    watch.epilog = "Runs until Ctrl-C (exit status 130)."
+    watch.add_argument("source", nargs="*", help="folders, files or globs (default: the current directory)")
+    group = watch.add_argument_group("the events")
+    flag, value = _adders(group)
+    flag(None, "--initial", "begin with what is there, as created")
+    flag(None, "--once", "end with the first changes (exit status 0)")
+    value(None, "--debounce", float, "seconds of quiet to wait for (0.05)")
+    _add_walk(watch, without=_NOT_WATCHED)
+    group = watch.add_argument_group("the output")
+    group.add_argument("-f", "--format", choices=_ENDLESS_FORMATS, default="table", help="default: table")
+    group.add_argument("--columns", metavar="NAMES", help="these columns, separated by commas")
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    watch.set_defaults(output=None, sql=None)
+
     _add_index(
         commands.add_parser("index", help="a retrieval index of folders, kept true at the price of what changed")
     )
@@ -211,7 +286,8 @@ def _add_index(parser: argparse.ArgumentParser) -> None:
         help="who cuts and embeds: this process, or Daft's workers",
     )
     sync.add_argument("--progress", action="store_true", help="show progress bars")
-    _add_walk(sync)
+    # A sync takes the whole tree, and knows its paths by itself.
+    _add_walk(sync, without=_NOT_SYNCED)
     search = actions.add_parser("search", help="the chunks that answer a query best")
     search.add_argument("query", help="words, names or a question")
     search.add_argument("-m", "--limit", type=int, default=10, help="at most so many rows (10)")
@@ -229,9 +305,9 @@ def _add_index(parser: argparse.ArgumentParser) -> None:
         action.set_defaults(output=None, parser=action)
 
 
-def _add_search(parser: argparse.ArgumentParser) -> None:
+def _add_search(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
     group = parser.add_argument_group("the search")
-    flag, value = _adders(group)
+    flag, value = _adders(group, without)
     group.add_argument("-e", "--pattern", action="append", default=[], help="a pattern; may be given several times")
     flag("-F", "--fixed-strings", "patterns are plain text")
     flag("-i", "--ignore-case", "ignore case")
@@ -261,9 +337,9 @@ def _add_chunking(parser: argparse.ArgumentParser) -> None:
     flag(None, "--ledger", "say on stderr what was found and chunked")
 
 
-def _add_walk(parser: argparse.ArgumentParser) -> None:
+def _add_walk(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
     group = parser.add_argument_group("which entries")
-    flag, value = _adders(group)
+    flag, value = _adders(group, without)
     group.add_argument("-g", "--include", action="append", default=[], metavar="GLOB", help="only these; !GLOB: not")
     group.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="leave these out")
     group.add_argument(
@@ -285,23 +361,32 @@ def _add_walk(parser: argparse.ArgumentParser) -> None:
     value(None, "--time-limit", float, "stop after so many seconds")
 
 
-def _add_output(parser: argparse.ArgumentParser, tables: str) -> None:
+def _add_output(parser: argparse.ArgumentParser, tables: str | None) -> None:
     group = parser.add_argument_group("the output")
     group.add_argument("-f", "--format", choices=FORMATS, help="default: by --output's extension, else table")
     group.add_argument(
         "-o", "--output", metavar="FILE", help="write there instead of to the standard output; .csv, .parquet and so on"
     )
     group.add_argument("--columns", metavar="NAMES", help="these columns, separated by commas")
-    group.add_argument("--sql", metavar="QUERY", help=f"a query over the tables: {tables}")
+    if tables is not None:
+        group.add_argument("--sql", metavar="QUERY", help=f"a query over the tables: {tables}")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    parser.set_defaults(sql=None)
 
 
-def _adders(group: argparse._ArgumentGroup):  # type: ignore[no-untyped-def]  # two local helpers
+def _adders(group: argparse._ArgumentGroup, without: Sequence[str] = ()):  # type: ignore[no-untyped-def]  # two local helpers
     def flag(short: str | None, name: str, text: str) -> None:
-        group.add_argument(*([short] if short else []), name, action="store_true", help=text)
+        if _option(name) not in without:
+            group.add_argument(*([short] if short else []), name, action="store_true", help=text)
 
     def value(short: str | None, name: str, kind: Callable[[str], object], text: str) -> None:
         metavar = "SIZE" if kind is size else None
-        group.add_argument(*([short] if short else []), name, type=kind, metavar=metavar, help=text)
+        if _option(name) not in without:
+            group.add_argument(*([short] if short else []), name, type=kind, metavar=metavar, help=text)
 
     return flag, value
+
+
+def _option(name: str) -> str:
+    """The option of a call that a flag stands for."""
+    return name.removeprefix("--").removeprefix("no-").replace("-", "_")

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .errors import ArgumentError
-from .files import read_file_string
+from ..errors import ArgumentError
+from ..files import read_file_string
 
 if TYPE_CHECKING:
     import argparse
 
-    from .rag import Embedder
+    from ..rag import Embedder
 
-__all__ = ["run"]
+__all__ = ["serve"]
 
 
-def run(given: argparse.Namespace) -> int:
+def serve(given: argparse.Namespace) -> int:
     """Serve until the client goes away; returns the exit status."""
-    from .mcp import Settings, serve
+    from .. import mcp
 
-    settings = Settings(
+    settings = mcp.Settings(
         _roots(given.root),
         read_only=given.read_only,
         allowed=tuple(given.allow),
@@ -30,7 +30,7 @@ def run(given: argparse.Namespace) -> int:
         index=given.index,
         embedder=_embedder(given.embedder),
     )
-    serve(settings, http=given.http, token=_token(given.token_file))
+    mcp.serve(settings, http=given.http, token=_token(given.token_file))
     return 0
 
 
@@ -43,7 +43,7 @@ def _token(path: str | None) -> str | None:
 def _embedder(name: str) -> Embedder | None:
     if name != "minilm":
         return None
-    from .rag import MiniLM
+    from ..rag import MiniLM
 
     return MiniLM()
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import IO
 
-__all__ = ["TextTable", "match_span", "value_text", "visible"]
+__all__ = ["TextTable", "match_span", "painted", "value_text", "visible"]
 
 _PATHS = frozenset({"path", "relative_path", "old_path"})
 _TIMES = frozenset({"modified", "changed", "accessed", "created"})
@@ -172,7 +172,12 @@ class TextTable:
         return before + inside + after, before + self._painted(inside, _MATCH) + after
 
     def _painted(self, text: str, colour: str | None) -> str:
-        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour and colour and text else text
+        return painted(text, colour) if self._colour and colour and text else text
+
+
+def painted(text: str, colour: str) -> str:
+    """The text in a colour of the terminal, by its number."""
+    return f"\x1b[{colour}m{text}\x1b[0m"
 
 
 def match_span(line: str, matched: object, column: object) -> tuple[int, int]:

@@ -12,18 +12,18 @@ import sys
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
-from .cli_arguments import walk_options
-from .cli_table import TextTable
-from .errors import ArgumentError
+from ..text_table import visible
+from .arguments import walk_options
+from .rows import text_table
 
 if TYPE_CHECKING:
     import argparse
 
     import polars as pl
 
-    from .rag import Index
+    from ..rag import Index
 
-__all__ = ["run"]
+__all__ = ["index"]
 
 _LOWEST_PRIORITY = 19
 _SHOWN = {
@@ -34,27 +34,24 @@ _SHOWN = {
 }
 
 
-def run(given: argparse.Namespace, *, colour: bool) -> int:
+def index(given: argparse.Namespace) -> int:
     """Do the subcommand; returns the exit status."""
-    from .rag import Index, MiniLM
+    from ..rag import Index, MiniLM
 
-    index = Index(given.index, embedder=MiniLM() if given.embedder == "minilm" else None)
+    opened = Index(given.index, embedder=MiniLM() if given.embedder == "minilm" else None)
     actions: dict[str, Callable[[argparse.Namespace, Index], tuple[pl.DataFrame, int]]] = {
         "sync": _sync,
         "search": _search,
         "status": _status,
         "verify": _verify,
     }
-    frame, status = actions[given.action](given, index)
-    _show(given, frame, sys.stdout, colour=colour)
+    frame, status = actions[given.action](given, opened)
+    _show(given, frame, sys.stdout)
     return status
 
 
 def _sync(given: argparse.Namespace, index: Index) -> tuple[pl.DataFrame, int]:
     options: dict[str, Any] = walk_options(given)
-    for name in ("ordered", "time_limit", "absolute_paths"):
-        if name in options:
-            raise ArgumentError(f"{name}: a sync takes the whole tree, and knows its paths by itself")
     if hasattr(os, "nice"):
         # Whoever searches the index or adds to it meanwhile waits for an answer; a sync has time.
         os.nice(_LOWEST_PRIORITY)
@@ -67,7 +64,7 @@ def _sync(given: argparse.Namespace, index: Index) -> tuple[pl.DataFrame, int]:
     if not given.json:
         for path, error in left_out.explode("paths", "errors").select("paths", "errors").iter_rows():
             if path is not None:
-                print(f"vfo: {_visible(path)}: {_visible(error or 'not known')}", file=sys.stderr)
+                print(f"vfo: {visible(path)}: {visible(error or 'not known')}", file=sys.stderr)
     return report, 1 if left_out["files"].item() else 0
 
 
@@ -85,12 +82,12 @@ def _verify(given: argparse.Namespace, index: Index) -> tuple[pl.DataFrame, int]
     return found, 1 if found.height else 0
 
 
-def _show(given: argparse.Namespace, frame: pl.DataFrame, out: IO[str], *, colour: bool) -> None:
+def _show(given: argparse.Namespace, frame: pl.DataFrame, out: IO[str]) -> None:
     """As a table; with --json as one array, a row an object."""
     if given.json:
         from io import BytesIO
 
-        from .cli_export import write
+        from .export import write
 
         buffer = BytesIO()
         write(frame.lazy(), "json", buffer)
@@ -101,7 +98,7 @@ def _show(given: argparse.Namespace, frame: pl.DataFrame, out: IO[str], *, colou
     if given.action == "search":
         frame = _with_line(frame)
     shown = _SHOWN[given.action]
-    table = TextTable(shown, out, terminal=out.isatty(), colour=colour)
+    table = text_table(given, shown, out)
     frame = frame.select(shown)
     if "seconds" in shown:
         frame = frame.with_columns(frame["seconds"].round(2))
@@ -116,9 +113,3 @@ def _with_line(found: pl.DataFrame) -> pl.DataFrame:
     scores = [pl.col(name) for name in ("_relevance_score", "_score", "_distance") if name in found.columns]
     line = pl.col("text").str.extract(r"(?m)^\s*(\S.*)$", 1)
     return found.with_columns(line=line, score=pl.coalesce(scores).round(4))
-
-
-def _visible(text: str) -> str:
-    from .cli_table import visible
-
-    return visible(text)
