@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from root_escapes import write_roots
+
 # A shell without job control starts what it puts in the background with Ctrl-C ignored, and the tests of it would wait.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -107,3 +109,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("figures")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def roots(tmp_path: Path) -> Path:
+    """A root among secrets, with links in it that lead to them."""
+    return write_roots(tmp_path)

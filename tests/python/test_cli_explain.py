@@ -42,7 +42,11 @@ def test_the_status_is_that_of_all_paths(demo: Path, capsys: pytest.CaptureFixtu
     assert cli.main(["explain", "README.md", "src/app.py", "-e", "TODO"]) == 0
     assert capsys.readouterr().out == ("README.md: searched: 1 hit in 1 line\nsrc/app.py: searched: 1 hit in 1 line\n")
     assert cli.main(["explain", "README.md", "debug.log"]) == 1
-    assert cli.main(["explain", "missing"]) == 2
+    capsys.readouterr()
+    assert cli.main(["explain", "missing", "README.md"]) == 2
+    told = capsys.readouterr()
+    assert told.out == "README.md: searched: nothing leaves it out\n"
+    assert "missing" in told.err
     assert cli.main(["explain", "README.md", "--columns", "nope"]) == 2
     assert "explain has no column 'nope'" in capsys.readouterr().err
 

@@ -11,7 +11,7 @@ from typing import IO
 import pytest
 
 import vespera_file_ops as vfo
-from test_hazards_roots import WRITES
+from root_escapes import WRITES
 
 pytestmark = pytest.mark.hazard(5)
 
