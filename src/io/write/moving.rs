@@ -12,7 +12,9 @@ use super::{expectation, not_committed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fail_point::FailPoint;
 use crate::io::content::Stopped;
-use crate::io::root::{AsHandle, FileKind, FileStatus, FolderUse, HandleRef, Root, changes, open_folder, status_of};
+use crate::io::root::{
+    AsHandle, FileKind, FileStatus, FolderUse, HandleRef, Root, changes, open_folder, status_at, status_of,
+};
 
 /// How far above a folder it is looked for another one.
 const DEEPEST: usize = 100_000;
@@ -132,7 +134,10 @@ impl Move<'_> {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         if !changes::FOLDERS_TAKE_EMPTY_PLACES {
-            return self.rename();
+            // What stands there is refused by Windows as access is, and may be a folder that it would not refuse.
+            let is_taken = || status_at(to, new, false).is_ok();
+            let renamed = if is_taken() { Err(io::ErrorKind::AlreadyExists.into()) } else { self.rename() };
+            return renamed.map_err(|error| if is_taken() { io::ErrorKind::AlreadyExists.into() } else { error });
         }
         changes::create_folder(to, new)?;
         self.rename().inspect_err(|_| _ = changes::remove_folder(to, new))
