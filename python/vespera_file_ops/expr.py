@@ -21,30 +21,20 @@ there are. What a sink gathers before it writes comes on top, and is counted in 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import polars as pl
-from polars.plugins import register_plugin_function
-
-from . import _core
 from .chunk_arguments import tokenizer_json
-from .errors import ArgumentError
-from .paths import encode_within
-from .request import pattern_list
+from .expression import checked_count, expression, search_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import polars as pl
+
     from ._core import Root
     from .chunk_arguments import Tokenizer
+    from .expression import ErrorsAs, Paths
     from .paths import PathArgument
-
-    Paths = str | pl.Expr
-    ErrorsAs = Literal["null", "raise", "struct"]
-
-# What the core looks at before it runs.
-_OF_SEARCH = ("patterns", "fixed_strings", "whole_word", "multiline", "encoding", "context", "max_line_bytes")
 
 __all__ = [
     "blake3",
@@ -92,8 +82,8 @@ def read_text(
         >>> pl.select(path=pl.lit("src/lib.rs")).select(vfo.expr.read_text(max_bytes=6)).item()
         'fn mai'
     """
-    max_bytes = _count("max_bytes", max_bytes)
-    return _expression("read_text", path, errors, within, {"encoding": encoding, "max_bytes": max_bytes})
+    max_bytes = checked_count("max_bytes", max_bytes)
+    return expression("read_text", path, errors, within, {"encoding": encoding, "max_bytes": max_bytes})
 
 
 def read_bytes(
@@ -117,7 +107,7 @@ def read_bytes(
         >>> pl.select(path=pl.lit("data/blob.bin")).select(vfo.expr.read_bytes(max_bytes=3)).item()
         b'\x00\x01\x02'
     """
-    return _expression("read_bytes", path, errors, within, {"max_bytes": _count("max_bytes", max_bytes)})
+    return expression("read_bytes", path, errors, within, {"max_bytes": checked_count("max_bytes", max_bytes)})
 
 
 def head(
@@ -143,7 +133,7 @@ def head(
         >>> pl.select(path=pl.lit("src/util.py")).select(pl.col("path").vfo.head(1)).item()
         'def helper():\n'
     """
-    return _expression("head", path, errors, within, {"lines": _count("n_lines", n_lines), "encoding": encoding})
+    return expression("head", path, errors, within, {"lines": checked_count("n_lines", n_lines), "encoding": encoding})
 
 
 def blake3(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | PathArgument | None = None) -> pl.Expr:
@@ -161,7 +151,7 @@ def blake3(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | Pa
         >>> twins.group_by(pl.col("path").vfo.blake3()).len().filter(pl.col("len") > 1).collect().height
         0
     """
-    return _expression("blake3", path, errors, within, {})
+    return expression("blake3", path, errors, within, {})
 
 
 def line_count(
@@ -185,7 +175,7 @@ def line_count(
         >>> pl.select(path=pl.lit("src/util.py")).select(pl.col("path").vfo.line_count()).item()
         2
     """
-    return _expression("line_count", path, errors, within, {"encoding": encoding})
+    return expression("line_count", path, errors, within, {"encoding": encoding})
 
 
 def encoding(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | PathArgument | None = None) -> pl.Expr:
@@ -202,7 +192,7 @@ def encoding(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | 
         >>> pl.select(path=pl.lit("src/util.py")).select(pl.col("path").vfo.encoding()).item()
         'utf-8'
     """
-    return _expression("encoding", path, errors, within, {})
+    return expression("encoding", path, errors, within, {})
 
 
 def is_binary(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | PathArgument | None = None) -> pl.Expr:
@@ -220,7 +210,7 @@ def is_binary(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root |
         >>> files.select(pl.col("path").vfo.is_binary())["path"].to_list()
         [True, False]
     """
-    return _expression("is_binary", path, errors, within, {})
+    return expression("is_binary", path, errors, within, {})
 
 
 def count_hits(
@@ -260,14 +250,14 @@ def count_hits(
         >>> files.select(pl.col("path").vfo.count_hits("TODO|FIXME"))["path"].to_list()
         [1, 1]
     """
-    given = _search_options(pattern, ignore_case=ignore_case) | {
+    given = search_options(pattern, ignore_case=ignore_case) | {
         "fixed_strings": fixed_strings,
         "whole_word": whole_word,
         "invert_match": invert_match,
         "multiline": multiline,
         "encoding": encoding,
     }
-    return _expression("count_hits", path, errors, within, given)
+    return expression("count_hits", path, errors, within, given)
 
 
 def search(
@@ -322,19 +312,19 @@ def search(
         >>> hits.select("path", "line_number", "matched").rows()
         [('src/app.py', 5, 'TODO'), ('src/util.py', 2, 'FIXME')]
     """
-    given = _search_options(pattern, ignore_case=ignore_case) | {
+    given = search_options(pattern, ignore_case=ignore_case) | {
         "fixed_strings": fixed_strings,
         "whole_word": whole_word,
         "invert_match": invert_match,
         "multiline": multiline,
         "encoding": encoding,
-        "context": _count("context", context),
+        "context": checked_count("context", context),
         "captures": captures,
         "raw_bytes": raw_bytes,
-        "max_hits": _count("max_hits", max_hits),
-        "max_line_bytes": _count("max_line_bytes", max_line_bytes),
+        "max_hits": checked_count("max_hits", max_hits),
+        "max_line_bytes": checked_count("max_line_bytes", max_line_bytes),
     }
-    return _expression("search", path, errors, within, given)
+    return expression("search", path, errors, within, given)
 
 
 def chunks(
@@ -374,12 +364,12 @@ def chunks(
         [('src/util.py', 0, 1, 'def helper():'), ('src/util.py', 1, 2, '    return 1  # FIXME')]
     """
     given: dict[str, object] = {
-        "chunk_size": _count("chunk_size", chunk_size),
-        "overlap": _count("overlap", overlap),
+        "chunk_size": checked_count("chunk_size", chunk_size),
+        "overlap": checked_count("overlap", overlap),
         "tokenizer": None if tokenizer is None else tokenizer_json(tokenizer),
         "encoding": encoding,
     }
-    return _expression("chunks", path, errors, within, given)
+    return expression("chunks", path, errors, within, given)
 
 
 def info(
@@ -404,7 +394,7 @@ def info(
         >>> files.select(pl.col("path").vfo.info().struct.field("size"))["size"].to_list()
         [75, None]
     """
-    return _expression("info", path, errors, within, {"follow_symlinks": follow_symlinks})
+    return expression("info", path, errors, within, {"follow_symlinks": follow_symlinks})
 
 
 def exists(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | PathArgument | None = None) -> pl.Expr:
@@ -421,59 +411,4 @@ def exists(path: Paths = "path", *, errors: ErrorsAs = "null", within: Root | Pa
         >>> pl.DataFrame({"path": ["src", "gone", None]}).select(pl.col("path").vfo.exists())["path"].to_list()
         [True, False, None]
     """
-    return _expression("exists", path, errors, within, {})
-
-
-def _expression(
-    function: str, path: Paths, errors: ErrorsAs, within: Root | PathArgument | None, given: dict[str, object]
-) -> pl.Expr:
-    """The plugin's function of this name over the paths."""
-    if errors not in ("null", "raise", "struct"):
-        raise ArgumentError(f'errors: expected "null", "raise" or "struct", got {errors!r}')
-    if isinstance(path, str):
-        path = pl.col(path)
-    if not isinstance(path, pl.Expr):
-        raise TypeError(f"path: an expression or the name of a column, not {type(path).__name__}")
-    _ensure_usable(given)
-    root = encode_within(within)
-    kwargs = {
-        "errors": errors,
-        **({} if root is None else _root_arguments(root)),
-        **{name: value for name, value in given.items() if value is not None},
-    }
-    return register_plugin_function(
-        plugin_path=Path(_core.__file__), function_name=function, args=[path], kwargs=kwargs, is_elementwise=True
-    )
-
-
-def _ensure_usable(given: dict[str, object]) -> None:
-    """Refuse, now and not when the query runs, what no search would take."""
-    search = {name: given[name] for name in _OF_SEARCH if given.get(name) is not None}
-    if search:
-        ignore_case = {"true": True, "false": False}.get(str(given.get("ignore_case")), "smart")
-        _core.Request("hits", [(b".", False)], {"patterns": ["."], **search, "ignore_case": ignore_case})
-    chunking = {name: given[name] for name in ("chunk_size", "overlap", "tokenizer") if given.get(name) is not None}
-    if chunking:
-        _core.Request("chunks", [(b".", False)], chunking)
-
-
-def _root_arguments(root: Root) -> dict[str, object]:
-    import os
-
-    return {"within": list(os.fsencode(root.path)), "denied": list(root.denied), "allowed": list(root.allowed)}
-
-
-def _count(name: str, value: int | None) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: an int, not {type(value).__name__}")
-    if value < 0:
-        raise ArgumentError(f"{name}: expected at least 0, got {value}")
-    return value
-
-
-def _search_options(pattern: str | Iterable[str], *, ignore_case: bool | str) -> dict[str, object]:
-    if not isinstance(ignore_case, bool) and ignore_case != "smart":
-        raise ArgumentError(f'ignore_case: expected True, False or "smart", got {ignore_case!r}')
-    return {"patterns": pattern_list(pattern), "ignore_case": str(ignore_case).lower()}
+    return expression("exists", path, errors, within, {})
