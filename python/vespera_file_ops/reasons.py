@@ -53,9 +53,11 @@ def explained(
     # Describing it first makes a path that is not there an error of this call, and gives the row of last resort.
     described = ScanRequest("files", path, {"describe_only": True, "within": within}, argument="path", globs=False)
     (entries,), _summary = collect(described, "files")
-    root, relative = _split(
-        encode_path("path", path), None if source is None else encode_path("source", source), within
-    )
+    exact = encode_path("path", path)
+    root, relative = _split(exact, None if source is None else encode_path("source", source), within)
+    if relative == b"." and entries["kind"].item() != "dir":
+        # A file that is its own source has its row under its name.
+        relative = os.path.basename(os.path.normpath(exact))
     request = ScanRequest(
         "coverage", root, {**given, "include_ignored": True, "focus": relative}, argument="source", globs=False
     )
@@ -118,10 +120,19 @@ def _row_of_last_resort(entries: pl.DataFrame, schema: pl.Schema, name: str) -> 
 
 def _reason(row: dict[str, Any], name: str, options: dict[str, Any], spelled: Callable[[str, object], str]) -> str:
     """One sentence on a coverage row: what became of it, and what would change that."""
+    if _is_in_git(name, row["kind"]):
+        # The ledger's row for it, if there is one, has no rule of its own for this: it says `hidden`.
+        return "in a .git folder, which no search enters unless it is the source"
     said = _status_text(row, options, spelled)
     if row["relative_path"] != name and row["status"] is not None:
         return f"its folder {row['relative_path']} is {said}"
     return said
+
+
+def _is_in_git(name: str, kind: str | None) -> bool:
+    """Whether a path leads into a `.git` folder, or to one; `kind` is that of the deepest entry with a row."""
+    *folders, last = name.split("/")
+    return ".git" in folders or (last == ".git" and kind == "dir")
 
 
 def _status_text(row: dict[str, Any], options: dict[str, Any], spelled: Callable[[str, object], str]) -> str:
@@ -145,12 +156,14 @@ def _status_text(row: dict[str, Any], options: dict[str, Any], spelled: Callable
             return f"hidden: its name begins with a dot; {spelled('include_hidden', True)} takes it"
         case "unreadable":
             return f"unreadable: {error}"
+        case "vanished" if row["kind"] == "symlink":
+            return "a symlink that leads nowhere"
         case "vanished":
             return "gone: it was removed between the walk and the search"
         case "changed":
             return "changed while it was read; search again"
         case "limit":
-            return f"cut: {error}" if error else "cut by max_hits or max_hits_per_file"
+            return f"cut: {error}" if error else f"cut by {spelled('max_hits_per_file', options['max_hits_per_file'])}"
         case "not_reached":
             return "not reached: the search was stopped before"
         case None:
@@ -169,4 +182,4 @@ def _absent_text(kind: str | None, options: dict[str, Any], spelled: Callable[[s
     narrowing = [spelled(option, options[option]) for option in _NARROWING if options.get(option)]
     if narrowing:
         return f"left out by {', '.join(narrowing)}"
-    return "not found from this source: it lies in a .git folder, behind a symlink, or came after the search"
+    return "not found from this source: it lies behind a symlink, or came after the search"

@@ -30,6 +30,8 @@ _LEAST_TEXT = 24
 _SYMBOLS = {code: 0x2400 + code for code in range(0x20)}
 _SYMBOLS |= {0x7F: 0x2421, 0x09: "    "}  # type: ignore[dict-item]  # translate takes both
 _SYMBOLS |= dict.fromkeys((*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F), 0xFFFD)
+# The bytes of a name that is no text, as `os.fsdecode` gives them.
+_SYMBOLS |= dict.fromkeys(range(0xDC80, 0xDD00), 0xFFFD)
 
 
 def visible(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -74,3 +75,67 @@ def test_an_option_reads_back_as_what_it_says() -> None:
     options |= {"max_depth": 2, "binary": "search", "require_git": False, "one_file_system": True, "max_file_size": 5}
     line = " ".join(option_text(name, value) for name, value in options.items())
     assert search_options(parse(["explain", "x", *shlex.split(line)])) == options
+
+
+def test_a_git_folder_is_told_by_its_own_rule(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "in a .git folder, which no search enters unless it is the source"
+    for flags in ([], ["--hidden"], ["-g", "*.py"]):
+        assert cli.main(["explain", ".git/HEAD", ".git/", *flags]) == 1
+        assert capsys.readouterr().out == f".git/HEAD: {reason}\n.git/: {reason}\n"
+    assert cli.main(["explain", ".git/HEAD", "--source", ".git"]) == 0
+    # A linked worktree has a file of that name, which is one as any other.
+    (demo / "src/.git").write_text("gitdir: elsewhere")
+    assert cli.main(["explain", "src/.git", "--hidden"]) == 0
+
+
+def test_a_file_that_is_its_own_source_is_searched(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (demo / "link").symlink_to("src/app.py")
+    assert cli.main(["explain", "src/app.py", "--source", "src/app.py", "-e", "TODO"]) == 0
+    assert cli.main(["explain", "debug.log", "--source", "./debug.log"]) == 0
+    assert cli.main(["explain", "link", "--source", "link"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "src/app.py: searched: 1 hit in 1 line",
+        "debug.log: searched: nothing leaves it out",
+        "link: searched: nothing leaves it out",
+    ]
+    assert cli.main(["explain", "src", "--source", "src"]) == 1
+    assert capsys.readouterr().out.startswith("src: a folder")
+
+
+def test_a_cut_file_is_told_what_cut_it(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "src/app.py", "-e", "return", "-e", "main", "-m", "1"]) == 1
+    assert capsys.readouterr().out == "src/app.py: cut by --max-hits-per-file 1\n"
+
+
+def test_a_followed_link_that_leads_nowhere_was_not_removed(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (demo / "broken").symlink_to("nowhere")
+    assert cli.main(["explain", "-L", "broken"]) == 1
+    assert capsys.readouterr().out == "broken: a symlink that leads nowhere\n"
+
+
+@pytest.mark.parametrize("wrong", ["", "../demo/README.md", "missing"])
+def test_a_path_that_cannot_be_explained_keeps_no_other_from_its_line(
+    wrong: str, demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["explain", "src/util.py", wrong, "src/app.py", "--source", "src"]) == 2
+    told = capsys.readouterr()
+    assert [line.split(":")[0] for line in told.out.splitlines()] == ["src/util.py", "src/app.py"]
+    assert told.err.count("\n") == 1
+
+
+def test_what_is_wrong_with_an_option_is_said_once(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["-t", "nope"], ["-d", "0"], ["--source", "missing"], ["--source", ""], ["--within", "missing"]):
+        assert cli.main(["explain", "src/util.py", "src/app.py", *wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1, wrong
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "out.txt"], ["-o", "out.csv"]])
+def test_a_name_that_is_no_text_has_one_symbol_a_byte(
+    output: list[str], demo: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = os.fsdecode(b"bad\xff.txt")
+    Path(path).write_text("x")
+    assert cli.main(["explain", path, *output]) == 0
+    told = Path(output[1]).read_bytes() if output else capsysbinary.readouterr().out
+    assert "bad\ufffd.txt" in told.decode()
+    assert "\ufffd\ufffd" not in told.decode()

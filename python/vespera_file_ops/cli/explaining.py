@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ..errors import VfoError
+from ..paths import encode_within
 from ..reasons import explained
+from ..request import ScanRequest
 from ..text_table import visible
 from .arguments import option_text, search_options
 from .export import write_frame
@@ -21,31 +24,35 @@ __all__ = ["explain"]
 
 def explain(given: argparse.Namespace) -> int:
     """One line a path, or rows of the coverage table with their reasons; status 0 if all of them are searched."""
-    rows = [row for row in (_row(given, path) for path in given.source) if row is not None]
+    options = search_options(given)
+    # What is wrong with these is wrong for every path, and is told once.
+    options["within"] = encode_within(given.within)
+    if given.below is not None:
+        ScanRequest("files", given.below, {"within": options["within"]}, globs=False)
+    rows = [(path, row) for path in given.source if (row := _row(given, path, options)) is not None]
     if rows:
-        _write(given, pl.concat(rows))
+        _write(given, rows)
     if len(rows) < len(given.source):
         return 2
-    return 0 if all(row["status"].item() == "searched" for row in rows) else 1
+    return 0 if all(row["status"].item() == "searched" for _path, row in rows) else 1
 
 
-def _row(given: argparse.Namespace, path: str) -> pl.DataFrame | None:
-    """The row of one path; what cannot be reached is said, and keeps no other from its row."""
+def _row(given: argparse.Namespace, path: str, options: dict[str, object]) -> pl.DataFrame | None:
+    """The row of one path; what is wrong with it is said, and keeps no other from its row."""
     try:
-        row = explained(path, given.pattern or None, given.below, search_options(given), option_text)
-    except OSError as error:
+        return explained(path, given.pattern or None, given.below, options, option_text)
+    except VfoError as error:
+        if error.path is None:
+            raise
         print(f"vfo: {visible(str(error))}", file=sys.stderr)
         return None
-    return row.with_columns(asked=pl.lit(path))
 
 
-def _write(given: argparse.Namespace, frame: pl.DataFrame) -> None:
-    asked, frame = frame["asked"], frame.drop("asked")
+def _write(given: argparse.Namespace, rows: list[tuple[str, pl.DataFrame]]) -> None:
     if given.columns or format_of(given) != "table":
+        frame = pl.concat(row for _path, row in rows)
         ensure_columns(columns_of(given), "explain", frame.columns)
         write_frame(given, frame.lazy().select(columns_of(given) or pl.all()))
         return
     with text_output(given) as out:
-        out.writelines(
-            f"{visible(path)}: {visible(reason)}\n" for path, reason in zip(asked, frame["reason"], strict=True)
-        )
+        out.writelines(f"{visible(path)}: {visible(row['reason'].item())}\n" for path, row in rows)
