@@ -16,11 +16,10 @@ from typing import Any
 from .. import _core
 from ..errors import ArgumentError
 from ..paths import encode_path, encode_within
-from .parser import SIZE_UNITS, Parser, size
+from .parser import SIZE_UNITS, Parser, column_names, size
 
 __all__ = [
     "FORMATS",
-    "_ENDLESS_FORMATS",
     "chunk_options",
     "command_parser",
     "option_text",
@@ -60,12 +59,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         words = [*words[1:], "--help"]
     given, unknown = parser.parse_known_args(words)
     if unknown:
-        given.parser.refuse(unknown)
+        given.parser.take_rest(given, unknown)
     if given.command == "search":
         if not given.pattern and not given.positional:
             raise ArgumentError("a pattern is needed: vfo search PATTERN [SOURCE ...]")
         given.source = given.positional if given.pattern else given.positional[1:]
         given.pattern = given.pattern or given.positional[:1]
+    if getattr(given, "columns", None) and given.sql is not None:
+        raise ArgumentError("columns: the query of --sql says which columns it gives")
     return given
 
 
@@ -229,7 +230,7 @@ def command_parser() -> Parser:
     _add_walk(watch, without=_NOT_WATCHED)
     group = watch.add_argument_group("the output")
     group.add_argument("-f", "--format", choices=_ENDLESS_FORMATS, default="table", help="default: table")
-    group.add_argument("--columns", metavar="NAMES", help="these columns, separated by commas")
+    _add_columns(group)
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     watch.set_defaults(output=None, sql=None)
 
@@ -367,11 +368,15 @@ def _add_output(parser: argparse.ArgumentParser, tables: str | None) -> None:
     group.add_argument(
         "-o", "--output", metavar="FILE", help="write there instead of to the standard output; .csv, .parquet and so on"
     )
-    group.add_argument("--columns", metavar="NAMES", help="these columns, separated by commas")
+    _add_columns(group)
     if tables is not None:
         group.add_argument("--sql", metavar="QUERY", help=f"a query over the tables: {tables}")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     parser.set_defaults(sql=None)
+
+
+def _add_columns(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--columns", type=column_names, metavar="NAMES", help="these columns, separated by commas")
 
 
 def _adders(group: argparse._ArgumentGroup, without: Sequence[str] = ()):  # type: ignore[no-untyped-def]  # two local helpers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from .. import _core
 from ..paths import encode_path, encode_within
-from .output import binary_output, columns_of, is_of_lines
+from .output import binary_output, ensure_columns, is_of_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -42,16 +43,18 @@ def _export_lines(given: argparse.Namespace) -> int:
     import polars as pl
 
     from ..files import read_file_lines
-    from .export import write_frame
+    from .export import query, write_frame
 
     tables = []
     for path in given.source:
         lines = read_file_lines(path, encoding=given.encoding or "auto", within=given.within)
         numbers = pl.int_range(1, lines.len() + 1, dtype=pl.Int64, eager=True).alias("line_number")
-        tables.append(pl.DataFrame([numbers, lines]).select(pl.lit(path).alias("path"), pl.all()).lazy())
+        name = os.fsencode(path).decode("utf-8", "replace")
+        tables.append(pl.DataFrame([numbers, lines]).select(pl.lit(name).alias("path"), pl.all()).lazy())
     frame = pl.concat(tables)
     if given.sql is not None:
-        frame = pl.SQLContext({"lines": frame}, eager=False).execute(given.sql)
+        frame = query({"lines": frame}, given.sql)
     elif given.columns:
-        frame = frame.select(columns_of(given))
+        ensure_columns(given.columns, "lines", frame.collect_schema())
+        frame = frame.select(given.columns)
     return 0 if write_frame(given, frame) else 1

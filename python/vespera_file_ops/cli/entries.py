@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..request import ScanRequest
 from ..text_table import value_text, visible
 from .arguments import walk_options
-from .output import columns_of, is_plain, text_output
+from .output import is_plain, text_output
 from .rows import drain, one_or_list, show, status_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def info(given: argparse.Namespace) -> int:
 
         return export(given, [request])
     if given.columns:
-        shown = columns_of(given)
-        return show(given, request, shown, shown)
+        return show(given, request, given.columns, given.columns)
     rows = 0
     with text_output(given) as out:
 
@@ -55,7 +54,7 @@ def hashes(given: argparse.Namespace) -> int:
 
         from .export import export
 
-        columns = columns_of(given) or ["path", "blake3", "error"]
+        columns = given.columns or ["path", "blake3", "error"]
         return export(given, [request], columns, pl.col("blake3").is_not_null() | pl.col("error").is_not_null())
     rows = failures = 0
     with text_output(given) as out:

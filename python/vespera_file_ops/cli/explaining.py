@@ -14,7 +14,7 @@ from ..request import ScanRequest
 from ..text_table import visible
 from .arguments import option_text, search_options
 from .export import write_frame
-from .output import columns_of, ensure_columns, format_of, text_output
+from .output import ensure_columns, format_of, text_output
 
 if TYPE_CHECKING:
     import argparse
@@ -51,8 +51,8 @@ def _row(given: argparse.Namespace, path: str, options: dict[str, object]) -> pl
 def _write(given: argparse.Namespace, rows: list[tuple[str, pl.DataFrame]]) -> None:
     if given.columns or format_of(given) != "table":
         frame = pl.concat(row for _path, row in rows)
-        ensure_columns(columns_of(given), "explain", frame.columns)
-        write_frame(given, frame.lazy().select(columns_of(given) or pl.all()))
+        ensure_columns(given.columns or (), "explain", frame.columns)
+        write_frame(given, frame.lazy().select(given.columns or pl.all()))
         return
     with text_output(given) as out:
         out.writelines(f"{visible(path)}: {visible(row['reason'].item())}\n" for path, row in rows)

@@ -7,14 +7,14 @@ not grow with the number of rows. The result of a query is collected first.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING
 
 import polars as pl
 
 from ..errors import ArgumentError
 from ..frames import lazy_frame, schema_of
-from .output import binary_output, columns_of, ensure_columns, format_of, is_terminal, text_output
+from .output import binary_output, ensure_columns, format_of, is_terminal, text_output
 from .rows import drain, report, status_of, text_table
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..ledger import Summary
     from ..request import ScanRequest
 
-__all__ = ["LineWriter", "export", "write", "write_frame"]
+__all__ = ["LineWriter", "export", "query", "write", "write_frame"]
 
 
 def export(
@@ -35,11 +35,9 @@ def export(
     """Write the first request's table, or the answer to --sql over all of them, through Polars."""
     summaries: list[Summary] = []
     if given.sql is not None:
-        if given.columns:
-            raise ArgumentError("columns: the query of --sql says which columns it gives")
-        frame = _query(requests, given.sql, summaries.append)
+        frame = query({request.table: lazy_frame(request, summaries.append) for request in requests}, given.sql)
     else:
-        frame = _scanned(requests[0], columns or columns_of(given) or None, where, summaries.append)
+        frame = _scanned(requests[0], columns or given.columns, where, summaries.append)
     rows = write_frame(given, frame)
     # A query may have stopped early, or searched in several passes; the ledger is that of one whole pass.
     if requests[0].table == "hits" and given.ledger:
@@ -68,14 +66,13 @@ def write_frame(given: argparse.Namespace, frame: pl.LazyFrame) -> int:
     return collected.height
 
 
-def _query(requests: Sequence[ScanRequest], sql: str, observer: Callable[[Summary], None]) -> pl.LazyFrame:
-    """The answer to a SQL query over the tables of these requests, each under its own name.
+def query(tables: Mapping[str, pl.LazyFrame], sql: str) -> pl.LazyFrame:
+    """The answer to a SQL query over tables by their names.
 
     Times are given without their zone, in UTC: only so does SQL compare them with `now()` and with literals.
     """
-    tables = {request.table: _naive(lazy_frame(request, observer)) for request in requests}
     try:
-        frame = pl.SQLContext(tables, eager=False).execute(sql)
+        frame = pl.SQLContext({name: _naive(table) for name, table in tables.items()}, eager=False).execute(sql)
         # What the query names is looked up here, and not before.
         frame.collect_schema()
     except pl.exceptions.SQLInterfaceError as error:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "binary_output",
-    "columns_of",
     "ensure_columns",
     "format_of",
     "is_coloured",
@@ -44,11 +43,6 @@ _BY_EXTENSION = {
     ".ipc": "arrow",
     ".feather": "arrow",
 }
-
-
-def columns_of(given: argparse.Namespace) -> list[str]:
-    """The columns that --columns names, none without it."""
-    return [name.strip() for name in given.columns.split(",") if name.strip()] if given.columns else []
 
 
 def ensure_columns(names: Iterable[str], table: str, known: Collection[str]) -> None:
@@ -72,7 +66,7 @@ def format_of(given: argparse.Namespace) -> str:
 def is_of_lines(given: argparse.Namespace) -> bool:
     """Whether a table of lines is wanted of `read`; without one the content itself is, in a file of any name."""
     form = given.format or _BY_EXTENSION.get(_extension(given.output), "table")
-    return form != "table" or given.sql is not None or bool(given.columns)
+    return form != "table" or given.sql is not None or given.columns is not None
 
 
 def _extension(output: str | None) -> str:
@@ -129,6 +123,9 @@ def _replacing(path: str) -> Iterator[IO[bytes]]:
         before = os.stat(target)
     except FileNotFoundError:
         before = None
+    if before is not None and stat.S_ISDIR(before.st_mode):
+        example = os.path.join(path, "output.csv")
+        raise ArgumentError(f"output: {path} is a folder; name a file, such as {example}", path=path)
     if before is not None and not stat.S_ISREG(before.st_mode):
         # A pipe or a device cannot be replaced, and holds nothing that could be lost.
         with open(target, "wb") as out:

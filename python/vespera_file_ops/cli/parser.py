@@ -1,4 +1,4 @@
-"""The parser under the command line: argparse that suggests what was meant, and sizes with units.
+"""The parser under the command line: argparse that suggests what was meant, and takes sizes and names of columns.
 
 What resembles a word that is not known is looked for only when one is met, so a command that is right pays nothing.
 """
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-__all__ = ["SIZE_UNITS", "Parser", "size"]
+__all__ = ["SIZE_UNITS", "Parser", "column_names", "size"]
 
 _PREFIXES = "kmgtpe"
 _SIZE = re.compile(
@@ -34,7 +34,17 @@ class Parser(argparse.ArgumentParser):
             hint = _hint(str(value), [str(choice) for choice in action.choices or ()])
             raise argparse.ArgumentError(action, f"{error.message}{hint}") from None
 
-    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+    def take_rest(self, given: argparse.Namespace, rest: Sequence[str]) -> None:
+        """Take the words that argparse leaves over, because an option stands between them and others, or refuse all."""
+        many = next(
+            (action for action in self._actions if not action.option_strings and action.nargs in ("*", "+")), None
+        )
+        words = rest[1:] if rest[:1] == ["--"] else rest
+        if many is None or (words is rest and any(word.startswith("-") for word in words)):
+            self._refuse(rest)
+        setattr(given, many.dest, [*getattr(given, many.dest), *words])
+
+    def _refuse(self, unknown: Sequence[str]) -> NoReturn:
         """End with what was not understood, and the option that the first of it resembles."""
         known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
         wrong = next((text.partition("=")[0] for text in unknown if text.startswith("--")), "")
@@ -60,3 +70,14 @@ def size(text: str) -> int:
     power = 0 if found["prefix"] is None else _PREFIXES.index(found["prefix"].lower()) + 1
     base = 1000 if (found["unit"] or "").lower() == "b" else 1024
     return int(Fraction(found["amount"]) * base**power)
+
+
+def column_names(text: str) -> list[str]:
+    """The names of columns, separated by commas: at least one, and each once, as in a data frame."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("no column is named")
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            raise argparse.ArgumentTypeError(f"{name} is named twice")
+    return names

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..request import ScanRequest
+from ..request import ScanRequest, pattern_list
 from .arguments import chunk_options, search_options, walk_options
-from .output import columns_of, is_plain
+from .output import is_plain
 from .rows import one_or_list, show
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ _CHUNKS_COLUMNS = ("path", "chunk", "start_line", "end_line", "language", "text"
 def search(given: argparse.Namespace) -> int:
     """The matches of a pattern, one row each."""
     source = _source(given.source)
-    options = {**search_options(given), "patterns": given.pattern}
+    options = {**search_options(given), "patterns": pattern_list(given.pattern)}
     # A ledger is exact only where coverage is kept: a search for hits alone ends with the last one wanted.
     request = ScanRequest("search" if given.ledger and is_plain(given) else "hits", source, options)
     if is_plain(given):
-        shown = columns_of(given) or [*_HITS_COLUMNS, *(("before", "after") if given.context else ())]
+        shown = given.columns or [*_HITS_COLUMNS, *(("before", "after") if given.context else ())]
         extra = [] if given.columns else ["column_number", "matched"]
         return show(given, request, shown, [*shown, *extra])
     without = ("context", "captures", "raw_bytes")
@@ -49,7 +49,7 @@ def files(given: argparse.Namespace) -> int:
         from .export import export
 
         return export(given, [request])
-    shown = columns_of(given) or [name for name in _FILES_COLUMNS if name != "blake3" or given.blake3]
+    shown = given.columns or [name for name in _FILES_COLUMNS if name != "blake3" or given.blake3]
     return show(given, request, shown, shown)
 
 
@@ -61,7 +61,7 @@ def chunks(given: argparse.Namespace) -> int:
         from .export import export
 
         return export(given, [request, ScanRequest("files", source, walk_options(given))])
-    shown = columns_of(given) or list(_CHUNKS_COLUMNS)
+    shown = given.columns or list(_CHUNKS_COLUMNS)
     return show(given, request, shown, shown)
 
 

@@ -18,7 +18,7 @@ from ..text_table import painted, value_text
 from ..watching import watch as watched
 from .arguments import watch_options
 from .export import LineWriter
-from .output import columns_of, ensure_columns, is_coloured, text_output
+from .output import ensure_columns, is_coloured, text_output
 from .rows import one_or_list
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _LONGEST = max(map(len, _COLOURS))
 
 def watch(given: argparse.Namespace) -> int:
     """Write each frame of events as it comes, until Ctrl-C or, with --once, the first."""
-    columns = columns_of(given)
+    columns = given.columns or ()
     ensure_columns(columns, "events", [column.name for column in EVENTS])
     with watched(one_or_list(given.source) if given.source else ".", **watch_options(given)) as watcher:
         told = (frame for frame in map(_Output(given).left_out, watcher) if frame.height)
