@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import vespera_file_ops as vfo
+from vespera_file_ops.cli.arguments import FORMATS
 
 
 def run(*arguments: str, shell: str = "") -> subprocess.CompletedProcess[str]:
@@ -61,6 +62,18 @@ def test_a_closed_output_and_a_full_disk_are_errors_of_one_line(demo: Path) -> N
         assert done.stderr.count("\n") == 1
     if Path("/dev/full").exists():
         assert run("files", "-o", "/dev/full").returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_full_disk_and_a_closed_pipe_are_told_alike_in_every_format(form: str, demo: Path) -> None:
+    done = run("files", "-f", form, shell=">/dev/full")
+    assert (done.returncode, done.stderr) == (2, "vfo: [Errno 28] No space left on device\n")
+    done = run("files", "-f", form, "-o", "/dev/full")
+    assert (done.returncode, done.stderr) == (2, "vfo: [Errno 28] No space left on device\n")
+    # The shell closes the reading end before the command begins.
+    done = run("files", "-f", form, shell="| exec 0<&-; echo done")
+    assert (done.stdout, done.stderr) == ("done\n", "")
 
 
 @pytest.mark.parametrize("form", ["table", "csv"])

@@ -69,6 +69,11 @@ def test_what_is_searched_for_is_text(demo: Path, capsys: pytest.CaptureFixture[
         assert "pattern: expected text, got a lone surrogate" in refusal(call, capsys)
 
 
+def test_a_message_that_speaks_of_a_pipe_is_still_an_error(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refusal(["search", "(os error 32)("], capsys)
+    refusal(["files", "(os error 32)"], capsys)
+
+
 def test_a_folder_is_no_output(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = "vfo: output: src is a folder; name a file, such as src/output.csv"
     for arguments in (["files"], ["files", "-f", "csv"], ["read", "README.md"], ["explain", "README.md"]):

@@ -47,9 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except Exception as error:
-            if "(os error 32)" in str(error):
-                # A closed pipe, as Polars' sinks report it.
-                return 0
             if not isinstance(error, (VfoError, TypeError, ValueError, OSError)) and not _is_polars_error(error):
                 raise
             print(f"vfo: {_message(error)}", file=sys.stderr)

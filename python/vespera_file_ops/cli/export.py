@@ -6,9 +6,11 @@ not grow with the number of rows. The result of a query is collected first.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import IO, TYPE_CHECKING
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import polars as pl
 
@@ -120,7 +122,8 @@ class LineWriter:
     def add(self, batch: pl.DataFrame) -> None:
         """Write its rows, and before the first of all what stands above them."""
         if self._form == "csv":
-            _csv_ready(batch).write_csv(self._out, include_header=self.rows == 0)
+            with _for_polars(self._out) as out:
+                _csv_ready(batch).write_csv(out, include_header=self.rows == 0)
         elif batch.height:
             lines = _json_ready(batch).write_ndjson().encode()
             if self._form == "json":
@@ -157,12 +160,43 @@ def _sink(frame: pl.LazyFrame, form: str, out: IO[bytes]) -> int:
         return batch
 
     passing = frame.map_batches(counted, streamable=True)
-    if form == "parquet":
-        passing.sink_parquet(out)
-    else:
-        passing.sink_ipc(out)
+    with _for_polars(out) as into:
+        if form == "parquet":
+            passing.sink_parquet(into)
+        else:
+            passing.sink_ipc(into)
     out.flush()
     return rows
+
+
+@contextmanager
+def _for_polars(out: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The file for Polars to write to, whose errors leave the block as they are: Polars has its own words for them."""
+    passed = _Passed(out)
+    try:
+        yield cast("IO[bytes]", passed)
+    except (OSError, pl.exceptions.PolarsError):
+        if passed.error is not None:
+            raise passed.error from None
+        raise
+
+
+class _Passed(io.RawIOBase):
+    """A file that keeps the error of a write."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self.error: OSError | None = None
+        self._out = out
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._out.write(data)
+        except OSError as error:
+            self.error = error
+            raise
 
 
 def _naive(frame: pl.LazyFrame) -> pl.LazyFrame:
