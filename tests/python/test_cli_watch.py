@@ -112,3 +112,42 @@ def test_what_it_cannot_do_is_said(arguments: list[str], said: str, tree: Path) 
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--within", "."], ["--absolute-paths"]])
+def test_a_log_whose_name_is_no_text_is_not_told_of_itself(options: list[str], tree: Path) -> None:
+    out = tree / os.fsdecode(b"lo\xffg")
+    with watching(*options, into=out):
+        (tree / "new").write_text("x")
+        wait(lambda: b"new\n" in out.read_bytes())
+        time.sleep(0.5)
+        (tree / "newer").write_text("x")
+        wait(lambda: b"newer\n" in out.read_bytes())
+        time.sleep(0.5)
+    assert len(out.read_bytes().splitlines()) <= 4
+
+
+def test_a_source_that_is_missing_among_others_is_named_and_watched_for(tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with watching("a", "missing", "--once", into=out) as process:
+        (tree / "missing").mkdir()
+        (tree / "missing/new").write_text("x")
+        assert process.wait(20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b"vfo: missing: no such file or folder; it is watched for\n"
+    assert out.read_text() == "created   missing/new\n"
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "ndjson"])
+def test_a_reader_that_goes_ends_it_quietly(form: str, tree: Path) -> None:
+    with subprocess.Popen([*VFO, "-f", form], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        wait(lambda: any("inotify" in link for link in links(process.pid)))
+        time.sleep(0.2)
+        (tree / "new").write_text("x")
+        assert process.stdout.read(5)
+        process.stdout.close()
+        (tree / "newer").write_text("x")
+        assert process.wait(20) == 0
+        assert process.stderr.read() == b""

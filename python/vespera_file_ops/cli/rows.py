@@ -16,7 +16,7 @@ from .output import ensure_columns, is_coloured, is_terminal, text_output
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["drain", "one_or_list", "report", "show", "status_of", "text_table"]
+__all__ = ["drain", "name_missing", "one_or_list", "report", "show", "status_of", "text_table"]
 
 # How long a wait for rows may last before the table is given the chance to show what it holds.
 _BOX_SECONDS = 0.1
@@ -79,14 +79,14 @@ def report(given: argparse.Namespace, request: ScanRequest, summary: Summary) ->
 
 def status_of(given: argparse.Namespace, rows: int) -> int:
     """The exit status behind a table of so many rows, in which what is missing may have been overlooked."""
-    return 2 if _any_missing(given) else 0 if rows else 1
+    return 2 if name_missing(given) else 0 if rows else 1
 
 
-def _any_missing(given: argparse.Namespace) -> bool:
-    """Name the sources that do not exist. One alone has raised; among others it is a row, and easily overlooked."""
+def name_missing(given: argparse.Namespace, behind: str = "") -> bool:
+    """Name the sources that do not exist. One alone has raised; among others it is easily overlooked."""
     missing = [path for path in given.source if not any(at in path for at in "*?[") and _is_missing(path, given)]
     for path in missing:
-        print(f"vfo: {visible(path)}: no such file or folder", file=sys.stderr)
+        print(f"vfo: {visible(path)}: no such file or folder{behind}", file=sys.stderr)
     return bool(missing)
 
 

@@ -19,7 +19,7 @@ from ..watching import watch as watched
 from .arguments import watch_options
 from .export import LineWriter
 from .output import ensure_columns, is_coloured, text_output
-from .rows import one_or_list
+from .rows import name_missing, one_or_list
 
 if TYPE_CHECKING:
     import argparse
@@ -36,6 +36,7 @@ def watch(given: argparse.Namespace) -> int:
     columns = given.columns or ()
     ensure_columns(columns, "events", [column.name for column in EVENTS])
     with watched(one_or_list(given.source) if given.source else ".", **watch_options(given)) as watcher:
+        name_missing(given, "; it is watched for")
         told = (frame for frame in map(_Output(given).left_out, watcher) if frame.height)
         frames = islice(told, 1 if given.once else None)
         if given.format == "table":
@@ -53,7 +54,7 @@ class _Output:
     """The file behind the standard output, if it is one."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self._within = given.within or ""
+        self._within = os.fsencode(given.within or "")
         try:
             status = os.fstat(sys.stdout.fileno())
         except (OSError, ValueError):
@@ -65,10 +66,11 @@ class _Output:
         """The frame without the rows that tell of this file's growth."""
         if self._status is None:
             return frame
-        grows = [event == "modified" and self._is_at(path) for event, path in frame.select("event", "path").iter_rows()]
+        names = frame.select("event", "path", "path_bytes").iter_rows()
+        grows = [event == "modified" and self._is_at(exact or path.encode()) for event, path, exact in names]
         return frame.filter(~pl.Series(grows, dtype=pl.Boolean))
 
-    def _is_at(self, path: str) -> bool:
+    def _is_at(self, path: bytes) -> bool:
         try:
             status = os.stat(os.path.join(self._within, path))
         except OSError:
