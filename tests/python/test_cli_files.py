@@ -76,6 +76,25 @@ def test_a_full_disk_and_a_closed_pipe_are_told_alike_in_every_format(form: str,
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
+def test_a_closed_error_output_changes_no_exit_status(demo: Path) -> None:
+    for arguments in (
+        ("search", "TODO", "gone", "src"),
+        ("files", "gone"),
+        ("hash", "gone"),
+        ("explain", "gone"),
+        ("(",),
+    ):
+        done = run(*arguments, shell="2>&-")
+        assert done.returncode == 2, arguments
+        assert "gone" not in done.stdout
+
+
+def test_a_pipe_beside_a_closed_output_may_be_closed_too(demo: Path) -> None:
+    os.mkfifo("pipe")
+    done = run("files", "/usr/lib", "-f", "csv", "-o", "pipe", shell=">&- & exec 3<pipe; exec 3<&-; wait $!")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("form", ["table", "csv"])
 def test_the_ledger_beside_a_limit_is_that_of_the_search(form: str, demo: Path) -> None:
     done = run("search", "e", ".", "--ledger", "--max-hits", "3", "-f", form)

@@ -14,8 +14,8 @@ from importlib import import_module
 from typing import cast
 
 from ..errors import ArgumentError, PatternError, VfoError
-from ..text_table import visible
 from .arguments import parse
+from .output import say
 
 __all__ = ["main"]
 
@@ -44,12 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(arguments)
         except BrokenPipeError:
             # The reader (`| head`) has what it wanted. What Python would flush at exit has nowhere to go either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if sys.stdout is not None:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except Exception as error:
             if not isinstance(error, (VfoError, TypeError, ValueError, OSError)) and not _is_polars_error(error):
                 raise
-            print(f"vfo: {_message(error)}", file=sys.stderr)
+            say(*_message(error))
             return 2
     except KeyboardInterrupt:
         try:
@@ -73,15 +74,13 @@ def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(unraisable)
 
 
-def _message(error: Exception) -> str:
-    """What is said of an error: on one line, but for a pattern, which is shown with a mark below the place."""
-    text = str(error)
+def _message(error: Exception) -> list[str]:
+    """What is said of an error: one line, but for a pattern, which is shown with a mark below the place."""
+    text = f"vfo: {error}"
     if _is_polars_error(error):
         # Behind it stand the expression and the plan of the query, which say nothing to who wrote the SQL.
         text = text.split("\n\n", 1)[0]
-    if isinstance(error, PatternError):
-        return "\n".join(visible(line) for line in text.split("\n"))
-    return visible(text)
+    return text.split("\n") if isinstance(error, PatternError) else [text]
 
 
 def _is_polars_error(error: Exception) -> bool:

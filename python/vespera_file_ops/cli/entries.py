@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from ..request import ScanRequest
 from ..text_table import value_text, visible
 from .arguments import walk_options
-from .output import is_plain, text_output
+from .output import is_plain, say, text_output
 from .rows import drain, one_or_list, show, status_of
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def hashes(given: argparse.Namespace) -> int:
                     out.write(f"{digest}  {visible(str(path))}\n")
                     rows += 1
                 elif error is not None:
-                    print(f"vfo: {visible(str(path))}: {visible(str(error))}", file=sys.stderr)
+                    say(f"vfo: {path}: {error}")
                     failures += 1
             out.flush()
 

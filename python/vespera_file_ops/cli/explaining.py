@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,7 +13,7 @@ from ..request import ScanRequest
 from ..text_table import visible
 from .arguments import option_text, search_options
 from .export import write_frame
-from .output import ensure_columns, format_of, text_output
+from .output import ensure_columns, format_of, say, text_output
 
 if TYPE_CHECKING:
     import argparse
@@ -44,7 +43,7 @@ def _row(given: argparse.Namespace, path: str, options: dict[str, object]) -> pl
     except VfoError as error:
         if error.path is None:
             raise
-        print(f"vfo: {visible(str(error))}", file=sys.stderr)
+        say(f"vfo: {error}")
         return None
 
 

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
-from ..text_table import visible
 from .arguments import walk_options
+from .output import say
 from .rows import text_table
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _sync(given: argparse.Namespace, index: Index) -> tuple[pl.DataFrame, int]:
     if not given.json:
         for path, error in left_out.explode("paths", "errors").select("paths", "errors").iter_rows():
             if path is not None:
-                print(f"vfo: {visible(path)}: {visible(error or 'not known')}", file=sys.stderr)
+                say(f"vfo: {path}: {error or 'not known'}")
     return report, 1 if left_out["files"].item() else 0
 
 
@@ -112,4 +112,4 @@ def _with_line(found: pl.DataFrame) -> pl.DataFrame:
 
     scores = [pl.col(name) for name in ("_relevance_score", "_score", "_distance") if name in found.columns]
     line = pl.col("text").str.extract(r"(?m)^\s*(\S.*)$", 1)
-    return found.with_columns(line=line, score=pl.coalesce(scores).round(4))
+    return found.with_columns(line=line, score=pl.coalesce(scores).cast(pl.Float64).round(4))

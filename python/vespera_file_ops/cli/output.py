@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import IO, TYPE_CHECKING, cast
 
 from ..errors import ArgumentError, PathNotFoundError
+from ..text_table import visible
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +30,7 @@ __all__ = [
     "is_of_lines",
     "is_plain",
     "is_terminal",
+    "say",
     "text_output",
 ]
 
@@ -88,6 +90,14 @@ def is_coloured(given: argparse.Namespace) -> bool:
     if given.color != "auto":
         return bool(given.color == "always")
     return is_terminal(given) and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def say(*lines: str) -> None:
+    """Say on stderr what is no part of the answer; where nobody listens, nothing is said, and nothing else changes."""
+    # Without a stderr, `print` would write into the answer.
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(*map(visible, lines), sep="\n", file=sys.stderr)
 
 
 def text_output(given: argparse.Namespace) -> AbstractContextManager[IO[str]]:

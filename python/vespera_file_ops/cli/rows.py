@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, cast
 
@@ -10,8 +9,8 @@ from .. import _core
 from ..errors import PathNotFoundError, VfoError
 from ..ledger import Summary, incomplete_text, ledger_text
 from ..request import ScanRequest
-from ..text_table import TextTable, visible
-from .output import ensure_columns, is_coloured, is_terminal, text_output
+from ..text_table import TextTable
+from .output import ensure_columns, is_coloured, is_terminal, say, text_output
 
 if TYPE_CHECKING:
     import argparse
@@ -68,13 +67,13 @@ def report(given: argparse.Namespace, request: ScanRequest, summary: Summary) ->
         return
     chunks = request.table == "chunks"
     if given.ledger:
-        print(ledger_text(summary, "chunk" if chunks else "hit"), file=sys.stderr)
+        say(ledger_text(summary, "chunk" if chunks else "hit"))
     work = "chunking" if chunks else "search"
     missing = incomplete_text(summary, cut_expected=request.asks_for_cut, work=work)
     if missing is not None:
         by_sql = '--sql "select path, status, error from coverage" names each file'
         in_python = "chunk() in Python names each file in its coverage"
-        print(f"vfo: {missing}; {in_python if chunks else by_sql}", file=sys.stderr)
+        say(f"vfo: {missing}; {in_python if chunks else by_sql}")
 
 
 def status_of(given: argparse.Namespace, rows: int) -> int:
@@ -86,7 +85,7 @@ def name_missing(given: argparse.Namespace, behind: str = "") -> bool:
     """Name the sources that do not exist. One alone has raised; among others it is easily overlooked."""
     missing = [path for path in given.source if not any(at in path for at in "*?[") and _is_missing(path, given)]
     for path in missing:
-        print(f"vfo: {visible(path)}: no such file or folder{behind}", file=sys.stderr)
+        say(f"vfo: {path}: no such file or folder{behind}")
     return bool(missing)
 
 
