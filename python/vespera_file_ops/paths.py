@@ -88,12 +88,19 @@ def text_list(name: str, value: object) -> list[str]:
     for item in items:
         if not isinstance(item, str):
             raise TypeError(f"{name}: every item is a str, not {type(item).__name__}")
-        try:
-            item.encode()
-        except UnicodeEncodeError as error:
-            text = f"{name}: expected text, got a lone surrogate at character {error.start} of {item[:80]!r}"
-            raise _bad(text, None) from None
+        ensure_text(name, item)
     return items
+
+
+def ensure_text(name: str, value: object) -> None:
+    """Refuse what is no str, or one that no encoding can write; `name` is the argument's name, for the error."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: a str, not {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        text = f"{name}: expected text, got a lone surrogate at character {error.start} of {value[:80]!r}"
+        raise _bad(text, None) from None
 
 
 def _bad(message: str, path: object) -> ArgumentError:

@@ -21,7 +21,7 @@ BAD: dict[str, list[Any]] = {
     **{name: WALK[name] for name in options.DIFF},
     "path": [None, 3, "", "a\0b"],
     "source": [3, "", "a\0b", ["src"], "README.md"],
-    "name": [3, "", "added", b"x"],
+    "name": [3, "", "added", b"x", "\udcff"],
     "chunk_size": ["3", 1.5, True],
     "overlap": ["3", 1.5, True],
     "extractors": [3, [".pdf"], {"pdf": str}, {".pdf": 3}],
@@ -35,10 +35,10 @@ BAD: dict[str, list[Any]] = {
     "progress": [],
     "content": [3, ["line"], object()],
     "at_once": ["no", 0],
-    "query": [None, 3, b"x"],
+    "query": [None, 3, b"x", "\udcff"],
     "limit": [0, -1, "3", 1.5, True],
     "mode": ["clever", 3, None],
-    "where": [3, "nothing = 3", b"x"],
+    "where": [3, "nothing = 3", b"x", "path = '\udcff'"],
 }
 GOOD: dict[str, dict[str, Any]] = {
     "sync": {"source": "."}, "add": {"path": "README.md"}, "remove": {"path": "README.md"}, "search": {"query": "x"},

@@ -12,7 +12,7 @@ import polars as pl
 from ..errors import ArgumentError, FileSystemError, IndexBusyError, PathNotFoundError
 from ..forks import ensure_not_forked
 from ..options import documented
-from ..paths import encode_path
+from ..paths import encode_path, ensure_text
 from ..request import ScanRequest
 from .arguments import WALK, chunk_options, ensure_file, ensure_flag, ensure_number, limits_of, walk_options
 from .chunking import ChunkOptions
@@ -314,8 +314,7 @@ class Index:
             ['lib.rs']
         """
         ensure_not_forked()
-        if not isinstance(query, str):
-            raise TypeError(f"query: a str, not {type(query).__name__}")
+        ensure_text("query", query)
         if not isinstance(limit, int) or isinstance(limit, bool):
             raise TypeError(f"limit: an int, not {type(limit).__name__}")
         if limit < 1:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from ..errors import ArgumentError, PathNotFoundError
-from ..paths import encode_path
+from ..paths import encode_path, ensure_text
 from .manifest import artifact_id
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Source(NamedTuple):
             raise PathNotFoundError(f"{root}: there is no such folder; nothing was removed from the index", path=root)
         if not os.path.isdir(seen):
             raise ArgumentError(f"source: {root} is no folder; add() takes a single file", path=root)
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name: a str, not {type(name).__name__}")
+        if name is not None:
+            ensure_text("name", name)
         if name in {"", ADDED}:
             raise ArgumentError(f'name: {name!r} cannot be the name of a source; "{ADDED}" is where add() puts things')
         return cls(_text(root) if name is None else name, root, encoded)
