@@ -80,6 +80,17 @@ def test_a_folder_is_no_output(demo: Path, capsys: pytest.CaptureFixture[str]) -
         assert refusal([*arguments, "-o", "src"], capsys) == said
 
 
+def test_an_output_needs_a_name(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["files"], ["files", "-f", "csv"], ["read", "README.md"], ["explain", "README.md"]):
+        assert "output: an empty path names nothing" in refusal([*arguments, "-o", ""], capsys)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_acts_on_a_terminal_is_a_symbol_in_a_refusal(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal([command, *COMMANDS[command], "--\x1b[2J\nforged"], capsys)
+    assert said == f"vfo {command}: error: unrecognized arguments: --\u241b[2J\u240aforged"
+
+
 def test_sources_may_stand_behind_options(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in ("TODO -i src", "-i TODO src", "TODO src -i", "-e TODO -i src", "-i -e todo src", "TODO -i -- src"):
         assert cli.main(["search", "--columns", "path", *words.split()]) == 0, words

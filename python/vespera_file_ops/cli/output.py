@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import IO, TYPE_CHECKING, cast
 
 from ..errors import ArgumentError, PathNotFoundError
+from ..paths import encode_path
 from ..text_table import visible
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def _replacing_text(path: str) -> Iterator[IO[str]]:
 @contextmanager
 def _replacing(path: str) -> Iterator[IO[bytes]]:
     """A binary file that becomes `path` when the block ends well; otherwise `path` stays as it was."""
+    # It would be the current directory.
+    encode_path("output", path)
     # A link stays a link; what it points to is replaced.
     target = os.path.realpath(path)
     try:

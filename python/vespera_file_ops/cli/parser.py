@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
+from ..text_table import visible
+
 __all__ = ["SIZE_UNITS", "Parser", "column_names", "size"]
 
 _PREFIXES = "kmgtpe"
@@ -33,6 +35,10 @@ class Parser(argparse.ArgumentParser):
                 raise
             hint = _hint(str(value), [str(choice) for choice in action.choices or ()])
             raise argparse.ArgumentError(action, f"{error.message}{hint}") from None
+
+    def error(self, message: str) -> NoReturn:
+        """End with the message, in which names of files may stand: `vfo hash *` meets one that begins with a dash."""
+        super().error(visible(message))
 
     def take_rest(self, given: argparse.Namespace, rest: Sequence[str]) -> None:
         """Take the words that argparse leaves over, because an option stands between them and others, or refuse all."""
