@@ -71,7 +71,13 @@ def test_the_row_is_that_of_the_python_face(demo: Path, capsys: pytest.CaptureFi
 
 
 def test_an_option_reads_back_as_what_it_says() -> None:
-    options = {"include": ["*.p y"], "types": ["rust", "py"], "respect_ignore": False, "include_hidden": True}
+    options = {
+        "include": ["*.p y", "-x"],
+        "exclude": ["--y"],
+        "types": ["rust", "py"],
+        "respect_ignore": False,
+        "include_hidden": True,
+    }
     options |= {"max_depth": 2, "binary": "search", "require_git": False, "one_file_system": True, "max_file_size": 5}
     line = " ".join(option_text(name, value) for name, value in options.items())
     assert search_options(parse(["explain", "x", *shlex.split(line)])) == options

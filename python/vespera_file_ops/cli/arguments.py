@@ -153,7 +153,9 @@ def option_text(option: str, value: object) -> str:
     name = option.replace("_", "-")
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no-{name}"
-    return f"--{name} {shlex.quote(str(value))}"
+    text = shlex.quote(str(value))
+    # Behind a space it would be read as another option.
+    return f"--{name}={text}" if text.startswith("-") else f"--{name} {text}"
 
 
 def command_parser() -> Parser:
