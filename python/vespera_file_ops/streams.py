@@ -137,9 +137,9 @@ def stream_coverage(
         ArgumentError, TypeError: An argument, or the name of a column, cannot be used.
 
     Example:
-        >>> import pandas
+        >>> import pyarrow
         >>> import vespera_file_ops as vfo
-        >>> frame = pandas.DataFrame.from_arrow(vfo.stream_coverage("TODO", columns=["status"]))
+        >>> frame = pyarrow.table(vfo.stream_coverage("TODO", columns=["status"])).to_pandas()
         >>> frame["status"].value_counts().to_dict()
         {'searched': 4, 'binary': 1}
     """

@@ -24,6 +24,10 @@ from conftest import make_tree
 
 VFO = [sys.executable, "-m", "vespera_file_ops"]
 
+SQL_OF_2_1 = pytest.mark.skipif(
+    pl.__version__.startswith("2.0."), reason="now(), date_trunc and a query within IN came with Polars 2.1"
+)
+
 
 def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*VFO, *arguments], capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload,no-any-return]
@@ -194,10 +198,12 @@ def test_columns_are_chosen_and_ordered(demo: Path) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "select path, modified from files where modified > now() - interval '7 days'",
+        pytest.param("select path, modified from files where modified > now() - interval '7 days'", marks=SQL_OF_2_1),
         "select path from files where modified > timestamp '2020-01-01'",
         "select path from files where modified > '2020-01-01'",
-        "select path from files where date_trunc('month', modified) = date_trunc('month', now())",
+        pytest.param(
+            "select path from files where date_trunc('month', modified) = date_trunc('month', now())", marks=SQL_OF_2_1
+        ),
         "select extension, count(*) as n, sum(size) as total from files group by extension order by n desc",
     ],
 )
@@ -207,6 +213,7 @@ def test_sql_takes_dates_as_people_write_them(query: str, demo: Path) -> None:
     assert done.stdout.count("\n") > 1
 
 
+@SQL_OF_2_1
 def test_sql_joins_hits_coverage_and_files(demo: Path) -> None:
     query = (
         "select c.path, c.hits, f.kind from coverage c join files f on c.path = f.path "

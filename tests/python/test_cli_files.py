@@ -87,6 +87,7 @@ def test_a_closed_error_output_changes_no_exit_status(demo: Path) -> None:
         done = run(*arguments, shell="2>&-")
         assert done.returncode == 2, arguments
         assert "gone" not in done.stdout
+        assert "usage" not in done.stdout
 
 
 def test_a_pipe_beside_a_closed_output_may_be_closed_too(demo: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
@@ -38,6 +39,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with the message, in which names of files may stand: `vfo hash *` meets one that begins with a dash."""
+        if sys.stderr is None:
+            # argparse would write into the answer.
+            self.exit(2)
         super().error(visible(message))
 
     def take_rest(self, given: argparse.Namespace, rest: Sequence[str]) -> None:
@@ -75,7 +79,8 @@ def size(text: str) -> int:
 
     power = 0 if found["prefix"] is None else _PREFIXES.index(found["prefix"].lower()) + 1
     base = 1000 if (found["unit"] or "").lower() == "b" else 1024
-    return int(Fraction(found["amount"]) * base**power)
+    # Before Python 3.11 a fraction is not read with the underscores of a number.
+    return int(Fraction(found["amount"].replace("_", "")) * base**power)
 
 
 def column_names(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import socket
@@ -81,7 +82,11 @@ def serve_http(server: Server[Any], address: str, token: str | None) -> None:
         app = _with_token(app, token)
     print(f"vfo serve: http://{shown}:{port}{_PATH}", file=sys.stderr, flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-    anyio.run(_Server(config, running).serve, [listener])
+    try:
+        anyio.run(_Server(config, running).serve, [listener])
+    except asyncio.CancelledError:
+        # So Ctrl-C ends the event loop before Python 3.11.
+        raise KeyboardInterrupt from None
 
 
 class _Server(uvicorn.Server):
