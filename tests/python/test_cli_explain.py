@@ -11,7 +11,8 @@ import pytest
 
 import vespera_file_ops as vfo
 from vespera_file_ops import cli
-from vespera_file_ops.cli.arguments import option_text, parse, search_options
+from vespera_file_ops.cli.arguments import parse
+from vespera_file_ops.cli.options import option_text, search_options
 
 
 def test_every_path_has_a_line_with_its_reason(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:

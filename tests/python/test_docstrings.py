@@ -149,6 +149,7 @@ def test_every_argument_is_documented(name: str) -> None:
             "rag.verify",
             "rag.words",
             "cli.indexing",
+            "cli.options",
         ),
     ],
 )

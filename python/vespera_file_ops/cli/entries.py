@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..request import ScanRequest
 from ..text_table import value_text, visible
-from .arguments import walk_options
+from .options import walk_options
 from .output import is_plain, say, text_output
 from .rows import drain, one_or_list, show, status_of
 

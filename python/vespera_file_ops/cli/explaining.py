@@ -11,8 +11,8 @@ from ..paths import encode_within
 from ..reasons import explained
 from ..request import ScanRequest
 from ..text_table import visible
-from .arguments import option_text, search_options
 from .export import write_frame
+from .options import option_text, search_options
 from .output import ensure_columns, format_of, say, text_output
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
-from .arguments import walk_options
+from .options import walk_options
 from .output import say
 from .rows import text_table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..request import ScanRequest, pattern_list
-from .arguments import chunk_options, search_options, walk_options
+from .options import chunk_options, search_options, walk_options
 from .output import is_plain
 from .rows import one_or_list, show
 

@@ -16,8 +16,8 @@ import polars as pl
 from ..tables import EVENTS
 from ..text_table import painted, value_text
 from ..watching import watch as watched
-from .arguments import watch_options
 from .export import LineWriter
+from .options import watch_options
 from .output import ensure_columns, is_coloured, text_output
 from .rows import name_missing, one_or_list
 
