@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, TypeVar
 
@@ -253,17 +254,24 @@ def documented(options: Mapping[str, Option], columns: tuple[Column, ...] = ()) 
         ]
         described.__signature__ = signature.replace(parameters=parameters)
         if function.__doc__ is not None:
-            # A method's docstring is indented by one step more.
-            indent = " " * (12 if f"{' ' * 12}{{options}}" in function.__doc__ else 8)
             lines = [
-                f"{indent}{name} ({option.shape}, default {option.default!r}): {option.meaning}."
+                f"{name} ({option.shape}, default {option.default!r}): {option.meaning}."
                 for name, option in options.items()
             ]
-            text = function.__doc__.replace(f"{indent}{{options}}", "\n".join(lines))
-            described.__doc__ = text.replace("        {columns}", column_lines(columns))
+            text = _in_place("options", lines, function.__doc__)
+            described.__doc__ = _in_place("columns", column_lines(columns), text)
         return function
 
     return decorate
+
+
+def _in_place(name: str, lines: list[str], text: str) -> str:
+    """The text with these lines where `{name}` stands, as far in: from Python 3.13 on, docstrings lose their indent."""
+
+    def indented(found: re.Match[str]) -> str:
+        return "\n".join(found[1] + line for line in lines)
+
+    return re.sub(rf"^( *)\{{{name}\}}$", indented, text, flags=re.MULTILINE)
 
 
 def checked(function: str, given: Mapping[str, object], known: Mapping[str, Option]) -> dict[str, object]:

@@ -140,10 +140,10 @@ EVENTS = (
 )
 
 
-def column_lines(columns: tuple[Column, ...], indent: str = "        ") -> str:
+def column_lines(columns: tuple[Column, ...]) -> list[str]:
     """The columns as lines of a docstring."""
-    return "\n".join(
-        f"{indent}{column.name} ({column.type}): {column.meaning}"
+    return [
+        f"{column.name} ({column.type}): {column.meaning}"
         + (f"; with `{column.option}`." if column.option is not None else ".")
         for column in columns
-    )
+    ]

@@ -145,15 +145,18 @@ from pathlib import Path
 try:
     import _interpreters as interpreters
     run = interpreters.exec
+    # From Python 3.13 on another kind is the default, in which no faulthandler can be loaded either.
+    kind = ["legacy"]
 except ImportError:
     import _xxsubinterpreters as interpreters
     run = interpreters.run_string
+    kind = []
 path = Path(sys.argv[1])
 content = path.read_bytes()
 seen = {"whole": 0, "changed": 0}
 with truncating(path):
     for _ in range(12):
-        other = interpreters.create()
+        other = interpreters.create(*kind)
         raised = run(other, sys.argv[3])
         assert raised is None, raised
         interpreters.destroy(other)
