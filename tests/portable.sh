@@ -41,7 +41,7 @@ summary() {
   echo "== $title: $(cat "$@" | awk '
     /^test result: ok/ { passed += $4 }
     /^ *Summary .* tests run: / { sub(/.*tests run: /, ""); passed += $1 }
-    /^test .* ignored/ { skipped += 1 }
+    /^test .* \.\.\. ignored/ { skipped += 1 }
     END { print passed + 0 " passed, " skipped + 0 " skipped:" }')"
   cat "$@" | sed -nE 's/^test (.*) \.\.\. ignored(, (.*))?$/   \1: \3/p'
 }
